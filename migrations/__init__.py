@@ -1,0 +1,1 @@
+"""Numbered SQL and its runner."""

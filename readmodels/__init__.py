@@ -1,0 +1,1 @@
+"""What can be asked: one module a view, its projection and its queries."""
