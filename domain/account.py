@@ -1,0 +1,466 @@
+"""A deposit account: money a customer has left with the bank.
+
+Amounts and balances are minor units of the account's currency, seen by the holder: a credit adds, a
+debit takes away. Every fact carries the balance after it. A fact that changes the terms carries the
+whole terms after it, and every movement names the version that did so last; so an account is known
+from its newest event and, where that is a movement, one more.
+"""
+
+import datetime as dt
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from domain.facts import Fact, stored_as
+from domain.money import MINOR_UNITS_MAX, Money
+from domain.refusals import (
+    AccountAlreadyOpen,
+    AccountClosed,
+    AccountDormant,
+    AccountFrozen,
+    AccountNotDormant,
+    AccountNotFound,
+    AccountNotFrozen,
+    BalanceNotZero,
+    BalanceTooLarge,
+    InsufficientFunds,
+    OverdraftLimitInUse,
+    OverdraftNotOffered,
+    SameAccount,
+    UnknownAccountType,
+)
+
+AccountType: TypeAlias = Literal["checking", "savings"]
+Restriction: TypeAlias = Literal["none", "debit", "full"]
+Right: TypeAlias = Literal["owner", "authorised"]
+Status: TypeAlias = Literal["active", "frozen", "dormant", "closed"]
+
+ACCOUNT_TYPES: tuple[AccountType, ...] = ("checking", "savings")
+
+
+class Holder(msgspec.Struct, frozen=True, array_like=True):
+    """A customer and what the customer is to the account: its owner, or authorised to use it."""
+
+    user_id: int
+    right: Right
+
+
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All that is agreed about an account, apart from the money on it."""
+
+    account_type: AccountType
+    currency: str
+    holders: tuple[Holder, ...]
+    opened_on: dt.date
+    overdraft_limit: int = 0
+    restriction: Restriction = "none"
+    dormant: bool = False
+    closed: bool = False
+    reference: str | None = None
+
+    @property
+    def status(self) -> Status:
+        if self.closed:
+            return "closed"
+        if self.restriction != "none":
+            return "frozen"
+        return "dormant" if self.dormant else "active"
+
+
+# --- Events: their tags are on disk for ever.
+
+
+class TermsFact(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact that leaves the account with these terms; the balance is as it was."""
+
+    terms: Terms
+    balance: int
+
+
+class Movement(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact that moves money. `terms` is the version of the stream's last `TermsFact`."""
+
+    SIGN: ClassVar[int] = 0
+
+    amount: int
+    balance: int
+    terms: int
+
+
+@stored_as("account.opened.1")
+class Opened(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("account.overdraft-limit-changed.1")
+class OverdraftLimitChanged(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("account.frozen.1")
+class Frozen(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
+    authority: str | None = None
+
+
+@stored_as("account.unfrozen.1")
+class Unfrozen(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("account.made-dormant.1")
+class MadeDormant(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("account.reactivated.1")
+class Reactivated(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("account.closed.1")
+class Closed(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+class Credit(Movement, frozen=True, kw_only=True, omit_defaults=True):
+    SIGN: ClassVar[int] = 1
+
+
+class Debit(Movement, frozen=True, kw_only=True, omit_defaults=True):
+    """`forced` marks a debit that the bank made whether or not the money was there."""
+
+    SIGN: ClassVar[int] = -1
+
+    forced: bool = False
+
+
+@stored_as("account.deposited.1")
+class Deposited(Credit, frozen=True, kw_only=True, omit_defaults=True):
+    """Cash came in."""
+
+
+@stored_as("account.withdrawn.1")
+class Withdrawn(Debit, frozen=True, kw_only=True, omit_defaults=True):
+    """Cash went out."""
+
+
+@stored_as("account.transfer-sent.1")
+class TransferSent(Debit, frozen=True, kw_only=True, omit_defaults=True):
+    to_account: int
+
+
+@stored_as("account.transfer-received.1")
+class TransferReceived(Credit, frozen=True, kw_only=True, omit_defaults=True):
+    from_account: int
+
+
+@stored_as("account.payment-sent.1")
+class PaymentSent(Debit, frozen=True, kw_only=True, omit_defaults=True):
+    """Money went to an account at another bank."""
+
+    counterparty: str | None = None
+
+
+@stored_as("account.payment-received.1")
+class PaymentReceived(Credit, frozen=True, kw_only=True, omit_defaults=True):
+    """Money came from an account at another bank."""
+
+    counterparty: str | None = None
+
+
+@stored_as("account.interest-credited.1")
+class InterestCredited(Credit, frozen=True, kw_only=True, omit_defaults=True):
+    """The bank paid interest on the balance."""
+
+
+@stored_as("account.interest-charged.1")
+class InterestCharged(Debit, frozen=True, kw_only=True, omit_defaults=True):
+    """The bank took interest on a negative balance."""
+
+
+@stored_as("account.fee-charged.1")
+class FeeCharged(Debit, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("account.credit-reversed.1")
+class CreditReversed(Debit, frozen=True, kw_only=True, omit_defaults=True):
+    """The credit of an earlier transaction was taken back."""
+
+    reverses: int
+
+
+@stored_as("account.debit-reversed.1")
+class DebitReversed(Credit, frozen=True, kw_only=True, omit_defaults=True):
+    """The debit of an earlier transaction was given back."""
+
+    reverses: int
+
+
+AccountFact: TypeAlias = TermsFact | Movement
+
+
+# --- State
+
+
+class Account(msgspec.Struct, frozen=True):
+    """An account that was opened, after `version` events. `None` stands for one that was not."""
+
+    account_id: int
+    terms: Terms
+    terms_version: int
+    balance: int
+    version: int
+    held: int = 0
+
+    @property
+    def available(self) -> int:
+        """What may be debited now: booked, less what is held, plus the unused overdraft limit."""
+        return self.balance - self.held + self.terms.overdraft_limit
+
+    def money(self, minor_units: int) -> Money:
+        return Money(minor_units, self.terms.currency)
+
+
+def stream_of(account_id: int) -> str:
+    return f"account-{account_id}"
+
+
+def evolve(account: Account | None, fact: AccountFact, account_id: int = 0) -> Account:
+    """The account after one more fact. Never refuses: what was recorded happened.
+
+    `account_id` is needed for the first fact of a stream only.
+    """
+    if account is None:
+        assert isinstance(fact, Opened), f"{fact.TAG} before the account was opened"
+        return Account(account_id, fact.terms, 1, fact.balance, 1)
+    version = account.version + 1
+    if isinstance(fact, TermsFact):
+        return Account(account.account_id, fact.terms, version, fact.balance, version, account.held)
+    return Account(
+        account.account_id,
+        account.terms,
+        account.terms_version,
+        fact.balance,
+        version,
+        account.held,
+    )
+
+
+def restore(
+    account_id: int,
+    newest: AccountFact,
+    newest_version: int,
+    last_terms: TermsFact,
+    terms_version: int,
+) -> Account:
+    """The account from its newest event and its last `TermsFact`; equal to folding the stream."""
+    return Account(account_id, last_terms.terms, terms_version, newest.balance, newest_version)
+
+
+# --- Decisions: each answers the facts that follow, or raises the first refusal that applies.
+
+
+def open_account(
+    account: Account | None,
+    *,
+    account_id: int,
+    account_type: str,
+    currency: str,
+    holders: tuple[Holder, ...],
+    opened_on: dt.date,
+    reference: str | None,
+) -> list[AccountFact]:
+    if account_type not in ACCOUNT_TYPES:
+        raise UnknownAccountType(account_type=account_type, offered=", ".join(ACCOUNT_TYPES))
+    if account is not None:
+        raise AccountAlreadyOpen(account_id=account_id)
+    terms = Terms(
+        account_type=account_type,
+        currency=currency,
+        holders=holders,
+        opened_on=opened_on,
+        reference=reference,
+    )
+    return [Opened(terms=terms, balance=0)]
+
+
+def opened(account: Account | None, account_id: int) -> Account:
+    if account is None:
+        raise AccountNotFound(account_id=account_id)
+    return account
+
+
+def deposit(account: Account, amount: int) -> list[AccountFact]:
+    """Cash in, over the counter. It wakes a dormant account: its holder was there."""
+    _check_credit(account, amount)
+    facts: list[AccountFact] = []
+    if account.terms.dormant:
+        facts.append(_reactivated(account))
+        account = evolve(account, facts[0])
+    facts.append(_moved(Deposited, account, amount))
+    return facts
+
+
+def withdraw(account: Account, amount: int, *, forced: bool = False) -> list[AccountFact]:
+    _check_debit(account, amount, forced)
+    return [_moved(Withdrawn, account, amount, forced=forced)]
+
+
+def send_transfer(account: Account, amount: int, to_account: int) -> list[AccountFact]:
+    """The payer's half of a transfer; `receive_transfer` is the other."""
+    if account.account_id == to_account:
+        raise SameAccount(account_id=to_account)
+    _check_debit(account, amount, forced=False)
+    return [_moved(TransferSent, account, amount, to_account=to_account)]
+
+
+def receive_transfer(account: Account, amount: int, from_account: int) -> list[AccountFact]:
+    _check_credit(account, amount)
+    return [_moved(TransferReceived, account, amount, from_account=from_account)]
+
+
+def send_payment(
+    account: Account, amount: int, counterparty: str | None, *, forced: bool = False
+) -> list[AccountFact]:
+    _check_debit(account, amount, forced)
+    return [_moved(PaymentSent, account, amount, counterparty=counterparty, forced=forced)]
+
+
+def receive_payment(account: Account, amount: int, counterparty: str | None) -> list[AccountFact]:
+    _check_credit(account, amount)
+    return [_moved(PaymentReceived, account, amount, counterparty=counterparty)]
+
+
+def credit_interest(account: Account, amount: int) -> list[AccountFact]:
+    _check_credit(account, amount)
+    return [_moved(InterestCredited, account, amount)]
+
+
+def charge_interest(account: Account, amount: int) -> list[AccountFact]:
+    """The bank's own debit: it is made whether or not the money is there."""
+    _check_debit(account, amount, forced=True)
+    return [_moved(InterestCharged, account, amount, forced=amount > account.available)]
+
+
+def charge_fee(account: Account, amount: int) -> list[AccountFact]:
+    """The bank's own debit: it is made whether or not the money is there."""
+    _check_debit(account, amount, forced=True)
+    return [_moved(FeeCharged, account, amount, forced=amount > account.available)]
+
+
+def reverse_credit(
+    account: Account, amount: int, reverses: int, *, forced: bool = False
+) -> list[AccountFact]:
+    _check_debit(account, amount, forced)
+    return [_moved(CreditReversed, account, amount, reverses=reverses, forced=forced)]
+
+
+def reverse_debit(account: Account, amount: int, reverses: int) -> list[AccountFact]:
+    _check_credit(account, amount)
+    return [_moved(DebitReversed, account, amount, reverses=reverses)]
+
+
+def change_overdraft_limit(account: Account, limit: int) -> list[AccountFact]:
+    """`limit` is how far below zero the balance may go; the same limit again is nothing new."""
+    _check_open(account)
+    if account.terms.account_type != "checking" and limit:
+        raise OverdraftNotOffered(account_type=account.terms.account_type)
+    if account.balance - account.held < -limit:
+        raise OverdraftLimitInUse(
+            account_id=account.account_id,
+            balance=account.money(account.balance),
+            limit=account.money(limit),
+        )
+    if account.terms.overdraft_limit == limit:
+        return []
+    terms = msgspec.structs.replace(account.terms, overdraft_limit=limit)
+    return [OverdraftLimitChanged(terms=terms, balance=account.balance)]
+
+
+def freeze(
+    account: Account, restriction: Literal["debit", "full"], authority: str | None
+) -> list[AccountFact]:
+    """Stop debits, or everything. A freeze replaces the one before; the same again is nothing new."""
+    _check_open(account)
+    if account.terms.restriction == restriction:
+        return []
+    terms = msgspec.structs.replace(account.terms, restriction=restriction)
+    return [Frozen(terms=terms, balance=account.balance, authority=authority)]
+
+
+def unfreeze(account: Account) -> list[AccountFact]:
+    _check_open(account)
+    if account.terms.restriction == "none":
+        raise AccountNotFrozen(account_id=account.account_id)
+    terms = msgspec.structs.replace(account.terms, restriction="none")
+    return [Unfrozen(terms=terms, balance=account.balance)]
+
+
+def make_dormant(account: Account) -> list[AccountFact]:
+    _check_open(account)
+    if account.terms.dormant:
+        return []
+    terms = msgspec.structs.replace(account.terms, dormant=True)
+    return [MadeDormant(terms=terms, balance=account.balance)]
+
+
+def reactivate(account: Account) -> list[AccountFact]:
+    """The holder was identified again."""
+    _check_open(account)
+    if not account.terms.dormant:
+        raise AccountNotDormant(account_id=account.account_id)
+    return [_reactivated(account)]
+
+
+def close(account: Account) -> list[AccountFact]:
+    """For good. The balance must be zero; pay it out first."""
+    _check_open(account)
+    if account.terms.restriction != "none":
+        raise AccountFrozen(account_id=account.account_id, restriction=account.terms.restriction)
+    if account.balance or account.held:
+        raise BalanceNotZero(account_id=account.account_id, balance=account.money(account.balance))
+    terms = msgspec.structs.replace(account.terms, closed=True)
+    return [Closed(terms=terms, balance=0)]
+
+
+def _check_open(account: Account) -> None:
+    if account.terms.closed:
+        raise AccountClosed(account_id=account.account_id)
+
+
+def _check_credit(account: Account, amount: int) -> None:
+    _check_open(account)
+    if account.terms.restriction == "full":
+        raise AccountFrozen(account_id=account.account_id, restriction="full")
+    if account.balance + amount > MINOR_UNITS_MAX:
+        raise BalanceTooLarge(account_id=account.account_id)
+
+
+def _check_debit(account: Account, amount: int, forced: bool) -> None:
+    _check_open(account)
+    terms = account.terms
+    if terms.restriction != "none":
+        raise AccountFrozen(account_id=account.account_id, restriction=terms.restriction)
+    if forced:
+        if account.balance - amount < -MINOR_UNITS_MAX:
+            raise BalanceTooLarge(account_id=account.account_id)
+        return
+    if terms.dormant:
+        raise AccountDormant(account_id=account.account_id)
+    if amount > account.available:
+        raise InsufficientFunds(
+            account_id=account.account_id,
+            available=account.money(account.available),
+            requested=account.money(amount),
+        )
+
+
+def _moved(kind: type[Movement], account: Account, amount: int, **more: Any) -> Movement:
+    balance = account.balance + kind.SIGN * amount
+    return kind(amount=amount, balance=balance, terms=account.terms_version, **more)
+
+
+def _reactivated(account: Account) -> Reactivated:
+    terms = msgspec.structs.replace(account.terms, dormant=False)
+    return Reactivated(terms=terms, balance=account.balance)

@@ -1,0 +1,189 @@
+"""Every refusal: a command that was understood and that a rule forbids.
+
+A refusal is a class whose name is the fact; its fields are the figures. Where several apply, the one
+that stands first in this list is the answer, and a test holds the decisions to that order:
+
+    Refused
+    |- NotFound                     there is nothing of that name that the caller may know of
+    |  |- AccountNotFound
+    |  |- TransactionNotFound
+    |  `- CustomerNotFound
+    |- NotPermitted                 the caller may see it, and may not do it
+    |- Malformed                    the command contradicts itself or the tables of the bank
+    |  |- UnknownCurrency
+    |  |- AmountNotPositive
+    |  |- TooManyDecimals
+    |  |- AmountTooLarge
+    |  |- UnknownAccountType
+    |  |- SameAccount
+    |  |- ReasonMissing
+    |  |- BookingDateInFuture
+    |  `- DateOutOfRange
+    |- Conflicting                  the state of the ledger forbids it
+    |  |- AccountAlreadyOpen
+    |  |- UsernameTaken
+    |  |- EmailTaken
+    |  |- ReferenceTaken
+    |  |- TransactionAlreadyReversed
+    |  |- TransactionNotReversible
+    |  |- AccountClosed
+    |  |- AccountFrozen
+    |  |- AccountNotFrozen
+    |  |- AccountDormant
+    |  |- AccountNotDormant
+    |  |- CurrencyMismatch
+    |  |- OverdraftNotOffered
+    |  |- OverdraftLimitInUse
+    |  |- BalanceNotZero
+    |  |- BalanceTooLarge
+    |  `- InsufficientFunds
+    `- KeyReused                    an idempotency key came again with another request
+"""
+
+from typing import Any, ClassVar
+
+
+class Refused(Exception):
+    """A command understood and forbidden. Keyword figures only, so that each can be shown and stored."""
+
+    detail: ClassVar[str] = "The command was refused."
+
+    def __init__(self, **figures: Any) -> None:
+        super().__init__(self.detail.format(**figures))
+        self.figures = figures
+
+
+class NotFound(Refused):
+    pass
+
+
+class AccountNotFound(NotFound):
+    detail = "There is no account {account_id}."
+
+
+class TransactionNotFound(NotFound):
+    detail = "There is no transaction {transaction_id}."
+
+
+class CustomerNotFound(NotFound):
+    detail = "There is no customer {user_id}."
+
+
+class NotPermitted(Refused):
+    detail = "The role {role} may not {action}."
+
+
+class Malformed(Refused):
+    pass
+
+
+class UnknownCurrency(Malformed):
+    detail = "{currency} is no currency of ISO 4217."
+
+
+class AmountNotPositive(Malformed):
+    detail = "The amount must be greater than zero; it is {amount}."
+
+
+class TooManyDecimals(Malformed):
+    detail = "The amount {amount} has more decimals than {currency}, which has {decimals}."
+
+
+class AmountTooLarge(Malformed):
+    detail = "The amount {amount} is larger than one posting can be."
+
+
+class UnknownAccountType(Malformed):
+    detail = "There is no account type {account_type}; there are {offered}."
+
+
+class SameAccount(Malformed):
+    detail = "Account {account_id} cannot transfer to itself."
+
+
+class ReasonMissing(Malformed):
+    detail = "A booking date other than today's needs a reason."
+
+
+class BookingDateInFuture(Malformed):
+    detail = "The booking date {booking_date} is after today, {today}."
+
+
+class DateOutOfRange(Malformed):
+    detail = "The {field} {date} is outside {earliest} to {latest}."
+
+
+class Conflicting(Refused):
+    pass
+
+
+class AccountAlreadyOpen(Conflicting):
+    detail = "Account {account_id} is open already."
+
+
+class UsernameTaken(Conflicting):
+    detail = "That user name is taken."
+
+
+class EmailTaken(Conflicting):
+    detail = "That email address is registered already."
+
+
+class ReferenceTaken(Conflicting):
+    detail = "Another account carries the reference {reference}."
+
+
+class TransactionAlreadyReversed(Conflicting):
+    detail = "Transaction {transaction_id} was reversed already, by transaction {reversed_by}."
+
+
+class TransactionNotReversible(Conflicting):
+    detail = "Transaction {transaction_id} moved no money that could be moved back."
+
+
+class AccountClosed(Conflicting):
+    detail = "Account {account_id} is closed."
+
+
+class AccountFrozen(Conflicting):
+    detail = "Account {account_id} is frozen ({restriction})."
+
+
+class AccountNotFrozen(Conflicting):
+    detail = "Account {account_id} is not frozen."
+
+
+class AccountDormant(Conflicting):
+    detail = "Account {account_id} is dormant; its holder must be identified again first."
+
+
+class AccountNotDormant(Conflicting):
+    detail = "Account {account_id} is not dormant."
+
+
+class CurrencyMismatch(Conflicting):
+    detail = "Account {account_id} is kept in {currency}, not in {other}."
+
+
+class OverdraftNotOffered(Conflicting):
+    detail = "A {account_type} account has no overdraft."
+
+
+class OverdraftLimitInUse(Conflicting):
+    detail = "Account {account_id} stands at {balance}, below a limit of {limit}."
+
+
+class BalanceNotZero(Conflicting):
+    detail = "Account {account_id} holds {balance}; it must be zero."
+
+
+class BalanceTooLarge(Conflicting):
+    detail = "The balance of account {account_id} would pass the largest that can be kept."
+
+
+class InsufficientFunds(Conflicting):
+    detail = "Account {account_id} has {available} available; {requested} was asked for."
+
+
+class KeyReused(Refused):
+    detail = "The idempotency key was used before with another {field}."

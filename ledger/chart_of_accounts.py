@@ -1,0 +1,61 @@
+"""The accounts the bank keeps for itself and its customers, with their types.
+
+The type of an account says which side it grows on: assets and expenses by debits; liabilities, equity
+and income by credits. Those marked with sub-accounts hold one for each customer account, and equal
+the sum of them at every moment.
+"""
+
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+AccountKind: TypeAlias = Literal["asset", "liability", "equity", "income", "expense"]
+Side: TypeAlias = Literal["D", "C"]
+
+
+class LedgerAccount(msgspec.Struct, frozen=True):
+    code: int
+    name: str
+    kind: AccountKind
+    has_sub_accounts: bool = False
+
+    @property
+    def normal_side(self) -> Side:
+        return "D" if self.kind in ("asset", "expense") else "C"
+
+
+CASH: Final = 1010
+SETTLEMENT: Final = 1110
+INCOMING_CLEARING: Final = 1130
+CHECKING_ACCOUNTS: Final = 2110
+SAVINGS_ACCOUNTS: Final = 2120
+OUTGOING_CLEARING: Final = 2310
+TRANSFERS_IN_TRANSIT: Final = 2320
+RETAINED_EARNINGS: Final = 3910
+OVERDRAFT_INTEREST_INCOME: Final = 4120
+ACCOUNT_FEE_INCOME: Final = 4210
+DEPOSIT_INTEREST_EXPENSE: Final = 5110
+
+CHART: Final[dict[int, LedgerAccount]] = {
+    account.code: account
+    for account in (
+        LedgerAccount(CASH, "Cash in vault and machines", "asset"),
+        LedgerAccount(SETTLEMENT, "Settlement account at the central bank", "asset"),
+        LedgerAccount(INCOMING_CLEARING, "Incoming payments clearing", "asset"),
+        LedgerAccount(CHECKING_ACCOUNTS, "Customers' checking accounts", "liability", True),
+        LedgerAccount(SAVINGS_ACCOUNTS, "Customers' savings accounts", "liability", True),
+        LedgerAccount(OUTGOING_CLEARING, "Outgoing payments clearing", "liability"),
+        LedgerAccount(TRANSFERS_IN_TRANSIT, "Transfers in transit", "liability"),
+        LedgerAccount(3010, "Share capital", "equity"),
+        LedgerAccount(RETAINED_EARNINGS, "Retained earnings", "equity"),
+        LedgerAccount(OVERDRAFT_INTEREST_INCOME, "Interest income from overdrafts", "income"),
+        LedgerAccount(ACCOUNT_FEE_INCOME, "Fee income from accounts and payments", "income"),
+        LedgerAccount(DEPOSIT_INTEREST_EXPENSE, "Interest expense on deposits", "expense"),
+    )
+}
+
+# Where the money of a customer account of each type is kept.
+CONTROL_ACCOUNT: Final[dict[str, int]] = {
+    "checking": CHECKING_ACCOUNTS,
+    "savings": SAVINGS_ACCOUNTS,
+}

@@ -1,0 +1,67 @@
+"""The bank's accounting policy: what each fact of an account means in the ledger.
+
+A transfer between two accounts is two facts, each with an entry that balances alone; they meet in
+*transfers in transit*, which both leave at zero.
+"""
+
+from typing import Final
+
+from domain.account import (
+    AccountFact,
+    Debit,
+    Deposited,
+    FeeCharged,
+    InterestCharged,
+    InterestCredited,
+    Movement,
+    PaymentReceived,
+    PaymentSent,
+    Terms,
+    TransferReceived,
+    TransferSent,
+    Withdrawn,
+)
+from ledger.chart_of_accounts import (
+    ACCOUNT_FEE_INCOME,
+    CASH,
+    CONTROL_ACCOUNT,
+    DEPOSIT_INTEREST_EXPENSE,
+    INCOMING_CLEARING,
+    OUTGOING_CLEARING,
+    OVERDRAFT_INTEREST_INCOME,
+    TRANSFERS_IN_TRANSIT,
+)
+from ledger.journal import Entry, Posting, entry_of
+
+# The bank's side of each movement; the customer's side is the control account of the account type.
+BANK_SIDE: Final[dict[type[Movement], int]] = {
+    Deposited: CASH,
+    Withdrawn: CASH,
+    TransferSent: TRANSFERS_IN_TRANSIT,
+    TransferReceived: TRANSFERS_IN_TRANSIT,
+    PaymentSent: OUTGOING_CLEARING,
+    PaymentReceived: INCOMING_CLEARING,
+    InterestCredited: DEPOSIT_INTEREST_EXPENSE,
+    InterestCharged: OVERDRAFT_INTEREST_INCOME,
+    FeeCharged: ACCOUNT_FEE_INCOME,
+}
+
+
+def entry_for(fact: AccountFact, stream: str, terms: Terms) -> Entry:
+    """The entry of a fact on the account `stream` under `terms`; none where no money moved.
+
+    A reversal has no rule of its own: its entry is the mirror of the one it undoes.
+    """
+    if not isinstance(fact, Movement):
+        return ()
+    customer, bank = CONTROL_ACCOUNT[terms.account_type], BANK_SIDE[type(fact)]
+    amount, currency = fact.amount, terms.currency
+    if isinstance(fact, Debit):
+        return entry_of(
+            Posting(customer, stream, "D", amount, currency),
+            Posting(bank, None, "C", amount, currency),
+        )
+    return entry_of(
+        Posting(bank, None, "D", amount, currency),
+        Posting(customer, stream, "C", amount, currency),
+    )
