@@ -1,0 +1,59 @@
+-- The log of journal events, and what is committed together with it. Append only.
+
+CREATE TABLE daybook_events (
+    originator_id text COLLATE "C" NOT NULL,
+    originator_version bigint NOT NULL CHECK (originator_version > 0),
+    topic text COLLATE "C" NOT NULL,
+    state bytea NOT NULL,
+    -- The position: assigned by the writer under the append lock, gapless from 1.
+    notification_id bigint NOT NULL CHECK (notification_id > 0),
+    PRIMARY KEY (originator_id, originator_version)
+);
+CREATE UNIQUE INDEX daybook_events_position ON daybook_events (notification_id);
+
+-- One row a database transaction of the writer; the newest is the head of the log. The event at
+-- position p of a commit was recorded at recorded_at + (p - first_position) microseconds.
+CREATE TABLE commits (
+    last_position bigint PRIMARY KEY,
+    first_position bigint NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    CHECK (first_position <= last_position)
+);
+CREATE UNIQUE INDEX commits_recorded_at ON commits (recorded_at, first_position);
+
+-- What was asked under an idempotency key and what was answered, for the life of the ledger.
+CREATE TABLE commands (
+    principal text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    fingerprint bytea NOT NULL,
+    request bytea NOT NULL,
+    status smallint NOT NULL,
+    answer bytea NOT NULL,
+    -- The last position of the transaction, or null where the command was refused.
+    position bigint,
+    PRIMARY KEY (principal, key)
+);
+
+-- Names that only one can have: a user name, an account's reference, the reversal of a transaction.
+CREATE TABLE claims (
+    name text COLLATE "C" PRIMARY KEY,
+    holder text COLLATE "C" NOT NULL
+);
+
+CREATE SEQUENCE account_ids;
+
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append only: % refused', TG_TABLE_NAME, TG_OP
+        USING ERRCODE = 'insufficient_privilege';
+END;
+$$;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON daybook_events
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON commits
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON commands
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON claims
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -1,0 +1,100 @@
+-- The read models: derived from the log, filled by the projector alone, thrown away at will.
+
+CREATE SCHEMA readmodels;
+
+-- How far the projector has read; committed together with the rows of every view.
+CREATE TABLE readmodels.projection (
+    position bigint NOT NULL,
+    recorded_at timestamptz
+);
+INSERT INTO readmodels.projection VALUES (0, NULL);
+
+-- Accounts with their terms and current balance, in minor units.
+CREATE TABLE readmodels.accounts (
+    account_id bigint NOT NULL,
+    account_type text NOT NULL,
+    currency text NOT NULL,
+    status text NOT NULL,
+    restriction text NOT NULL,
+    overdraft_limit bigint NOT NULL,
+    reference text,
+    opened_on date NOT NULL,
+    balance bigint NOT NULL,
+    held bigint NOT NULL,
+    version bigint NOT NULL,
+    position bigint NOT NULL,
+    -- The latest booking date so far: a line before it is a late entry.
+    booked_through date
+);
+CREATE UNIQUE INDEX accounts_id ON readmodels.accounts (account_id);
+CREATE UNIQUE INDEX accounts_reference ON readmodels.accounts (reference);
+-- Balances change with every event; room on the page keeps those updates off the indexes.
+ALTER TABLE readmodels.accounts SET (fillfactor = 50);
+
+CREATE TABLE readmodels.account_holders (
+    user_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    holder_right text NOT NULL
+);
+CREATE UNIQUE INDEX account_holders_user ON readmodels.account_holders (user_id, account_id);
+CREATE INDEX account_holders_account ON readmodels.account_holders (account_id);
+
+-- One row a posting. Lines of customer accounts carry the balance after them in the log's order,
+-- seen by the holder; `late` marks one booked before an earlier line of the same account, so that
+-- among the others booking dates and positions grow together.
+CREATE TABLE readmodels.journal_lines (
+    position bigint NOT NULL,
+    line smallint NOT NULL,
+    transaction_id bigint NOT NULL,
+    ledger_account smallint NOT NULL,
+    account_id bigint,
+    currency text NOT NULL,
+    debit bigint NOT NULL,
+    credit bigint NOT NULL,
+    balance bigint,
+    booking_date date NOT NULL,
+    value_date date NOT NULL,
+    late boolean NOT NULL
+);
+CREATE UNIQUE INDEX journal_lines_position ON readmodels.journal_lines (position, line);
+CREATE INDEX journal_lines_account ON readmodels.journal_lines (account_id, position)
+    WHERE account_id IS NOT NULL;
+CREATE INDEX journal_lines_account_booked ON readmodels.journal_lines
+    (account_id, booking_date, position) WHERE account_id IS NOT NULL;
+CREATE INDEX journal_lines_account_late ON readmodels.journal_lines
+    (account_id, booking_date, position) WHERE account_id IS NOT NULL AND late;
+
+-- One row a transaction. Amounts are minor units.
+CREATE TABLE readmodels.transactions (
+    transaction_id bigint NOT NULL,
+    kind text NOT NULL,
+    source_account_id bigint,
+    destination_account_id bigint,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    booking_date date NOT NULL,
+    value_date date NOT NULL,
+    category text,
+    tags text[] NOT NULL,
+    description text,
+    reason text,
+    counterparty text,
+    actor text NOT NULL,
+    reverses bigint,
+    reversed_by bigint
+);
+CREATE UNIQUE INDEX transactions_id ON readmodels.transactions (transaction_id);
+
+-- Debits and credits of each ledger account by booking date, within runs of 4,096 positions, so
+-- that a trial balance as known at any position adds few rows and one unfinished run.
+CREATE TABLE readmodels.ledger_totals (
+    run bigint NOT NULL,
+    ledger_account smallint NOT NULL,
+    currency text NOT NULL,
+    booking_date date NOT NULL,
+    debits bigint NOT NULL,
+    credits bigint NOT NULL
+);
+CREATE UNIQUE INDEX ledger_totals_run ON readmodels.ledger_totals
+    (run, ledger_account, currency, booking_date);
