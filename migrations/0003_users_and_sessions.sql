@@ -1,0 +1,70 @@
+-- Who may sign in, and the sessions in which they have.
+--
+-- A role stands in every access token of a session, so a token tells the truth only while the session
+-- lives: whatever changes a role, a password or the standing of a user ends the user's sessions in the
+-- same transaction, by trigger, so that no code path can forget it.
+
+CREATE SEQUENCE user_ids;
+
+CREATE TABLE users (
+    user_id       bigint PRIMARY KEY DEFAULT nextval('user_ids'),
+    username      text NOT NULL CHECK (length(username) BETWEEN 1 AND 64),
+    username_key  text NOT NULL UNIQUE,   -- NFKC, lower case: two names that look alike are one
+    email         text NOT NULL CHECK (length(email) BETWEEN 3 AND 254),
+    email_key     text NOT NULL UNIQUE,
+    password_hash text NOT NULL,
+    role          text NOT NULL
+        CHECK (role IN ('user', 'teller', 'loan_officer', 'auditor', 'compliance', 'admin')),
+    created_at    timestamptz NOT NULL,
+    disabled_at   timestamptz
+);
+
+ALTER SEQUENCE user_ids OWNED BY users.user_id;
+
+CREATE TABLE sessions (
+    sid         uuid PRIMARY KEY,
+    user_id     bigint NOT NULL REFERENCES users,
+    created_at  timestamptz NOT NULL,
+    expires_at  timestamptz NOT NULL,
+    revoked_at  timestamptz,
+    -- The database transaction that revoked it. Times do not come in the order of commits; a reader that
+    -- asks for everything from the oldest transaction still open at its last reading misses nothing.
+    revoked_xid xid8,
+    CHECK ((revoked_at IS NULL) = (revoked_xid IS NULL))
+);
+
+CREATE INDEX sessions_of_user ON sessions (user_id) WHERE revoked_at IS NULL;
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+CREATE INDEX sessions_by_revocation ON sessions (revoked_xid) WHERE revoked_xid IS NOT NULL;
+CREATE INDEX sessions_by_revocation_time ON sessions (revoked_at) WHERE revoked_at IS NOT NULL;
+
+-- The tokens themselves are never stored, only their SHA-256.
+CREATE TABLE refresh_tokens (
+    token_hash     bytea PRIMARY KEY CHECK (length(token_hash) = 32),
+    sid            uuid NOT NULL REFERENCES sessions ON DELETE CASCADE,
+    issued_at      timestamptz NOT NULL,
+    used_at        timestamptz,
+    successor_hash bytea CHECK (length(successor_hash) = 32),
+    CHECK ((used_at IS NULL) = (successor_hash IS NULL))
+);
+
+CREATE INDEX refresh_tokens_of_session ON refresh_tokens (sid);
+
+CREATE FUNCTION end_sessions_of_changed_user() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE sessions
+       SET revoked_at = clock_timestamp(), revoked_xid = pg_current_xact_id()
+     WHERE user_id = NEW.user_id AND revoked_at IS NULL;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER end_sessions_when_role_changes
+    AFTER UPDATE OF role ON users FOR EACH ROW
+    WHEN (OLD.role IS DISTINCT FROM NEW.role)
+    EXECUTE FUNCTION end_sessions_of_changed_user();
+
+CREATE TRIGGER end_sessions_when_user_is_disabled
+    AFTER UPDATE OF disabled_at ON users FOR EACH ROW
+    WHEN (NEW.disabled_at IS NOT NULL AND OLD.disabled_at IS DISTINCT FROM NEW.disabled_at)
+    EXECUTE FUNCTION end_sessions_of_changed_user();
