@@ -1,0 +1,93 @@
+"""A real Postgres for the tests: one throw-away cluster a run, one clone of a template a test."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from daybook.embedded_postgres import embedded_postgres
+from migrations.runner import migrate
+from tests.durable_postgres import DurablePostgres
+
+_numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if (config.rootpath / "http" / "__init__.py").exists():
+        raise pytest.UsageError(
+            "http/__init__.py would shadow the standard library's http: delete it"
+        )
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The conninfo of a server for throw-away databases, one a run (one a worker under xdist)."""
+    if given := os.environ.get("DAYBOOK_TEST_DATABASE_URL"):
+        yield given
+        return
+    pg_bin = os.environ.get("DAYBOOK_PG_BIN")
+    with embedded_postgres(
+        tmp_path_factory.mktemp("server"), durable=False, pg_bin=Path(pg_bin) if pg_bin else None
+    ) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: str) -> Iterator[str]:
+    """The name of a database with all migrations applied, to be cloned and not connected to."""
+    with _created(postgres_server, template=None) as conninfo:
+        migrate(conninfo)
+        yield str(conninfo_to_dict(conninfo)["dbname"])
+
+
+@pytest.fixture
+def database(postgres_server: str, template_database: str) -> Iterator[str]:
+    """The conninfo of a migrated, empty database that only this test uses."""
+    with _created(postgres_server, template_database) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres_server: str, template_database: str) -> Iterator[str]:
+    """The conninfo of a migrated, empty database that the tests of one module share."""
+    with _created(postgres_server, template_database) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def empty_database(postgres_server: str) -> Iterator[str]:
+    """The conninfo of a database without migrations."""
+    with _created(postgres_server, template=None) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def durable_postgres(tmp_path: Path) -> Iterator[DurablePostgres]:
+    """A started server with fsync on and an unmigrated database, for tests that kill it."""
+    server = DurablePostgres(tmp_path / "durable")
+    server.start()
+    yield server
+    server.stop()
+
+
+@contextmanager
+def _created(server: str, template: str | None) -> Iterator[str]:
+    # The worker and process are in the name, since runs may share a server that was given.
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = f"daybook_test_{worker}_{os.getpid()}_{next(_numbers)}"
+    created = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+        sql.Identifier(name), sql.Identifier(template or "template0")
+    )
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(created)
+        try:
+            yield make_conninfo(server, dbname=name)
+        finally:
+            dropped = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            connection.execute(dropped)

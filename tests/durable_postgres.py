@@ -1,0 +1,35 @@
+"""A Postgres that a test may kill."""
+
+import os
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+
+from daybook.embedded_postgres import embedded_postgres
+
+
+class DurablePostgres:
+    """A cluster of its own with fsync on, which a test may kill; its conninfo survives restarts."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.conninfo = ""
+        self._running = ExitStack()
+
+    def start(self) -> None:
+        """Start, or recover after `kill`; ready to be connected to when it returns."""
+        self.conninfo = self._running.enter_context(embedded_postgres(self.data))
+
+    def stop(self) -> None:
+        """Stop in order."""
+        self._running.close()
+
+    def kill(self) -> None:
+        """Kill the server as a power cut would: no process of it sees the signal coming."""
+        os.kill(self.postmaster, signal.SIGKILL)
+        self._running.close()
+
+    @property
+    def postmaster(self) -> int:
+        """The id of the server's main process."""
+        return int((self.data / "postgres" / "postmaster.pid").read_text().split("\n")[0])
