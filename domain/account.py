@@ -304,7 +304,7 @@ def deposit(account: Account, amount: int) -> list[AccountFact]:
 
 def withdraw(account: Account, amount: int, *, forced: bool = False) -> list[AccountFact]:
     _check_debit(account, amount, forced)
-    return [_moved(Withdrawn, account, amount, forced=forced)]
+    return [_moved(Withdrawn, account, amount, forced=forced and amount > account.available)]
 
 
 def send_transfer(account: Account, amount: int, to_account: int) -> list[AccountFact]:

@@ -37,6 +37,7 @@ that stands first in this list is the answer, and a test holds the decisions to 
     |  |- BalanceNotZero
     |  |- BalanceTooLarge
     |  `- InsufficientFunds
+    |- NotApplied                   another command of an all-or-nothing batch was refused
     `- KeyReused                    an idempotency key came again with another request
 """
 
@@ -183,6 +184,10 @@ class BalanceTooLarge(Conflicting):
 
 class InsufficientFunds(Conflicting):
     detail = "Account {account_id} has {available} available; {requested} was asked for."
+
+
+class NotApplied(Refused):
+    detail = "Nothing of the batch was done, because its item {failed} was refused."
 
 
 class KeyReused(Refused):

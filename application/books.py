@@ -1,0 +1,185 @@
+"""The books as one decision sees them: what the decisions before it in the same batch have left.
+
+A command's decision reads states from a `Books`, drafts transactions on it, and is kept or thrown away
+whole. Nothing here touches the store.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+from application.append import KnownCommand
+from domain import account as accounts
+from domain import customer as customers
+from domain.account import Account, AccountFact
+from domain.customer import Customer
+from domain.facts import Fact
+from domain.refusals import KeyReused, Refused
+from ledger.journal import Entry
+from ledger.posting_rules import entry_for
+
+Aggregate: TypeAlias = Account | Customer
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the caller is told, byte for byte, now and whenever the same key comes again."""
+
+    status: int
+    body: bytes
+    position: int | None = None
+    replayed: bool = False
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A fact of a stream with its entry, not yet in the log."""
+
+    stream: str
+    version: int
+    fact: Fact
+    entry: Entry
+
+
+class Transaction(msgspec.Struct, kw_only=True):
+    """What will stand under one transaction id."""
+
+    actor: str
+    booking_date: dt.date
+    value_date: dt.date
+    category: str | None = None
+    tags: tuple[str, ...] = ()
+    description: str | None = None
+    reason: str | None = None
+    drafts: list[Draft] = []
+
+
+class Posted(msgspec.Struct, frozen=True):
+    """A transaction in its place in the log."""
+
+    transaction_id: int
+    position: int
+    recorded_at: dt.datetime
+    transaction: Transaction
+
+    @property
+    def facts(self) -> list[Any]:
+        return [draft.fact for draft in self.transaction.drafts]
+
+
+class Command(msgspec.Struct, kw_only=True):
+    """An intent, under the key that names it.
+
+    `request` is the canonical form of what was asked: the same key with another request is refused.
+    `streams` and `claims` are all that `decide` may read. `answer` and `refuse` render what is told,
+    inside the commit, because it is stored with it.
+    """
+
+    principal: str
+    key: str
+    keyed: bool
+    request: bytes
+    streams: Sequence[str]
+    decide: Callable[["Books"], list[Transaction]]
+    answer: Callable[[list[Posted]], Answer]
+    refuse: Callable[[Refused], Answer]
+    claims: Sequence[str] = ()
+    statements: Sequence[tuple[str, tuple[Any, ...]]] = ()
+
+    def fingerprint(self) -> bytes:
+        return hashlib.sha256(self.request).digest()
+
+
+class States(Protocol):
+    """Where a `Books` looks for what it has not changed itself."""
+
+    def state(self, stream: str) -> Aggregate | None: ...
+
+    def claimed(self, name: str) -> str | None: ...
+
+
+class Books:
+    """States and claims over those of `below`, as changed by the drafts made here."""
+
+    __slots__ = ("_below", "_claims", "_states", "today")
+
+    def __init__(self, below: States, today: dt.date) -> None:
+        self._below = below
+        self._states: dict[str, Aggregate] = {}
+        self._claims: dict[str, str] = {}
+        self.today = today
+
+    def above(self) -> "Books":
+        """Books on top of these, whose changes count only once they are `kept`."""
+        return Books(self, self.today)
+
+    def keep(self, above: "Books") -> None:
+        self._states.update(above._states)
+        self._claims.update(above._claims)
+
+    def changed(self) -> Mapping[str, Aggregate]:
+        return self._states
+
+    def state(self, stream: str) -> Aggregate | None:
+        found = self._states.get(stream)
+        return self._below.state(stream) if found is None else found
+
+    def account(self, account_id: int) -> Account:
+        """The account; one that was never opened is refused as not found."""
+        state = self.state(accounts.stream_of(account_id))
+        assert state is None or isinstance(state, Account)
+        return accounts.opened(state, account_id)
+
+    def claimed(self, name: str) -> str | None:
+        """Who holds a name that only one can hold, if anyone does."""
+        return self._claims.get(name) or self._below.claimed(name)
+
+    def claim(self, name: str, holder: str) -> None:
+        self._claims[name] = holder
+
+    @property
+    def claims(self) -> Mapping[str, str]:
+        return self._claims
+
+    def post(
+        self,
+        transaction: Transaction,
+        account_id: int,
+        facts: Sequence[AccountFact],
+        entry: Entry | None = None,
+    ) -> None:
+        """Draft facts of an account, each with the entry of its posting rule unless one is given."""
+        stream = accounts.stream_of(account_id)
+        state = self.state(stream)
+        assert state is None or isinstance(state, Account)
+        for fact in facts:
+            state = accounts.evolve(state, fact, account_id)
+            posted = entry_for(fact, stream, state.terms) if entry is None else entry
+            transaction.drafts.append(Draft(stream, state.version, fact, posted))
+            self._states[stream] = state
+
+    def post_customer(self, transaction: Transaction, user_id: int, facts: Sequence[Fact]) -> None:
+        stream = customers.stream_of(user_id)
+        state = self.state(stream)
+        assert state is None or isinstance(state, Customer)
+        for fact in facts:
+            state = customers.evolve(state, fact, user_id)
+            transaction.drafts.append(Draft(stream, state.version, fact, ()))
+            self._states[stream] = state
+
+
+def answer_known(command: Command, known: KnownCommand, *, replayed: bool) -> Answer:
+    """The answer that was given first; another request under the same key is refused by field."""
+    if known.fingerprint != command.fingerprint():
+        return command.refuse(KeyReused(field=_differing_field(known.request, command.request)))
+    return Answer(known.status, known.answer, known.position, replayed)
+
+
+def _differing_field(first: bytes, second: bytes) -> str:
+    """The name of the first field in which two canonical requests differ."""
+    one, other = (msgspec.json.decode(request, type=dict[str, Any]) for request in (first, second))
+    for field in sorted({*one, *other}):
+        if one.get(field) != other.get(field):
+            return field
+    return "request"

@@ -1,0 +1,137 @@
+"""What every use case shares: who asks, under which key, and with which details."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+
+from application.books import Answer, Books, Command, Posted, Transaction
+from domain.account import Account
+from domain.customer import Role
+from domain.refusals import (
+    AccountNotFound,
+    BookingDateInFuture,
+    DateOutOfRange,
+    NotPermitted,
+    ReasonMissing,
+    Refused,
+)
+
+EARLIEST: Final = dt.date(1900, 1, 1)
+VALUE_DATE_AHEAD: Final = dt.timedelta(days=366)
+# Who may book into another day than today.
+LATE_ENTRY_ROLES: Final = ("teller", "compliance", "system")
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who asks. `system` stands for the program itself, in imports and runs of the day."""
+
+    user_id: int
+    role: Role | Literal["system"]
+
+    @property
+    def name(self) -> str:
+        """As it stands in the log: `teller-7`."""
+        return f"{self.role}-{self.user_id}"
+
+
+SYSTEM: Final = Actor(0, "system")
+
+Render: TypeAlias = Callable[[list[Posted]], Answer]
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Who asks, under which idempotency key (a fresh one where none is given), and how to answer."""
+
+    actor: Actor
+    answer: Render
+    refuse: Callable[[Refused], Answer]
+    key: str | None = None
+
+    def command(
+        self,
+        request: dict[str, Any],
+        streams: Sequence[str],
+        decide: Callable[[Books], list[Transaction]],
+        *,
+        claims: Sequence[str] = (),
+        statements: Sequence[tuple[str, tuple[Any, ...]]] = (),
+    ) -> Command:
+        return Command(
+            principal=self.actor.name,
+            key=self.key or uuid.uuid4().hex,
+            keyed=self.key is not None,
+            request=msgspec.json.encode(request),
+            streams=streams,
+            decide=decide,
+            answer=self.answer,
+            refuse=self.refuse,
+            claims=claims,
+            statements=statements,
+        )
+
+
+class Details(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be said about a transaction beside its amount. `booking_date` is a late entry."""
+
+    description: str | None = None
+    category: str | None = None
+    tags: tuple[str, ...] = ()
+    booking_date: dt.date | None = None
+    value_date: dt.date | None = None
+    reason: str | None = None
+
+    def request(self) -> dict[str, Any]:
+        """The canonical form: only what was said."""
+        return {name: value for name, value in msgspec.to_builtins(self).items() if value}
+
+
+NO_DETAILS: Final = Details()
+
+
+def transaction(actor: Actor, details: Details, today: dt.date) -> Transaction:
+    """A transaction with its dates. Refused: dates no book is open for, a late entry without leave."""
+    booking_date, value_date = details.booking_date, details.value_date
+    if booking_date is None:
+        booking_date = today
+    elif actor.role not in LATE_ENTRY_ROLES:
+        raise NotPermitted(role=actor.role, action="name a booking date")
+    elif booking_date > today:
+        raise BookingDateInFuture(booking_date=booking_date, today=today)
+    elif booking_date < EARLIEST:
+        raise DateOutOfRange(
+            field="booking date", date=booking_date, earliest=EARLIEST, latest=today
+        )
+    elif booking_date < today and not details.reason:
+        raise ReasonMissing()
+    if value_date is None:
+        value_date = booking_date
+    elif not EARLIEST <= value_date <= today + VALUE_DATE_AHEAD:
+        raise DateOutOfRange(
+            field="value date", date=value_date, earliest=EARLIEST, latest=today + VALUE_DATE_AHEAD
+        )
+    return Transaction(
+        actor=actor.name,
+        booking_date=booking_date,
+        value_date=value_date,
+        category=details.category,
+        tags=details.tags,
+        description=details.description,
+        reason=details.reason,
+    )
+
+
+def account_for(books: Books, actor: Actor, account_id: int) -> Account:
+    """The account, for one who may use it; to a stranger it does not exist."""
+    account = books.account(account_id)
+    if actor.role == "user" and all(h.user_id != actor.user_id for h in account.terms.holders):
+        raise AccountNotFound(account_id=account_id)
+    return account
+
+
+def canonical(amount: Decimal) -> str:
+    """The same text for the same amount, however many zeros it was written with."""
+    return f"{amount.normalize():f}" if amount.is_finite() else str(amount)

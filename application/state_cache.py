@@ -1,0 +1,96 @@
+"""The states of streams that this process has seen, bounded, and never trusted beyond what it checked.
+
+An entry holds the position up to which it is known to be current. While this process alone writes,
+every entry stays current. Once another has written, an entry is current only if it was read since.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from application.books import Aggregate
+from domain import account as accounts
+from domain import customer as customers
+from domain.account import TermsFact
+from ledger.journal import decode
+
+
+class StateCache:
+    def __init__(self, entries_max: int) -> None:
+        self._entries: dict[str, tuple[Aggregate, int]] = {}
+        self._entries_max = entries_max
+        self._head = 0
+        self._foreign = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, stream: str) -> bool:
+        return stream in self._entries
+
+    def get(self, stream: str) -> Aggregate | None:
+        entry = self._entries.get(stream)
+        return None if entry is None else entry[0]
+
+    def moved(self, head: int) -> bool:
+        """Whether the log has moved past where this process left it. Says so once."""
+        if head == self._head:
+            return False
+        self._head = self._foreign = head
+        return True
+
+    def stale(self, streams: Iterable[str]) -> dict[str, int]:
+        """Those of the streams that another process may have written to, with the versions known."""
+        found: dict[str, int] = {}
+        for stream in streams:
+            entry = self._entries.get(stream)
+            if entry is not None and entry[1] < self._foreign:
+                found[stream] = entry[0].version
+        return found
+
+    def take(self, rows: Iterable[tuple[Any, ...]], head: int) -> None:
+        """States read from the store under the append lock, with the log ending at `head`."""
+        for row in rows:
+            self._put(row[0], restore(*row), head)
+
+    def checked(self, streams: Iterable[str], head: int) -> None:
+        """The streams were asked for under the lock and had nothing newer."""
+        for stream in streams:
+            entry = self._entries.get(stream)
+            if entry is not None:
+                self._put(stream, entry[0], head)
+
+    def wrote(self, states: Iterable[tuple[str, Aggregate]], head: int) -> None:
+        """This process committed these states, and the log now ends at `head`."""
+        for stream, state in states:
+            self._put(stream, state, head)
+        self._head = head
+
+    def _put(self, stream: str, state: Aggregate, position: int) -> None:
+        self._entries.pop(stream, None)
+        self._entries[stream] = (state, position)
+        if len(self._entries) > self._entries_max:
+            del self._entries[next(iter(self._entries))]
+
+
+def restore(
+    stream: str,
+    version: int,
+    tag: str,
+    state: bytes,
+    terms_version: int | None,
+    terms_tag: str | None,
+    terms_state: bytes | None,
+) -> Aggregate:
+    """A state from its newest event and, where that one names it, the event of its last terms."""
+    fact = decode(tag, state).fact
+    kind, number = stream.rsplit("-", 1)
+    if kind == "customer":
+        return customers.Customer(int(number), fact.role, version)
+    assert kind == "account", f"no aggregate has streams like {stream}"
+    if isinstance(fact, TermsFact):
+        return accounts.restore(int(number), fact, version, fact, version)
+    assert terms_version is not None
+    assert terms_tag is not None
+    assert terms_state is not None
+    terms = decode(terms_tag, terms_state).fact
+    return accounts.restore(int(number), fact, version, terms, terms_version)
