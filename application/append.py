@@ -7,12 +7,14 @@ ends the connection gives it back.
 """
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
 import psycopg
 
 from application import clock
+from application.packed import Packed, byteas, int8s, texts
 
 Connection: TypeAlias = psycopg.Connection[Any]
 
@@ -56,7 +58,7 @@ INSERT: Final = """
         SELECT * FROM unnest(%b::text[], %b::int8[], %b::text[], %b::bytea[], %b::int8[])
     ), new_commands AS (
         INSERT INTO commands (principal, key, fingerprint, request, status, answer, position)
-        SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::int2[],
+        SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::int8[],
                              %b::bytea[], %b::int8[])
     ), new_claims AS (
         INSERT INTO claims (name, holder) SELECT * FROM unnest(%b::text[], %b::text[])
@@ -92,9 +94,9 @@ class KnownCommand(msgspec.Struct, frozen=True):
 class Asked(msgspec.Struct):
     """What a batch needs to know before it can be decided."""
 
-    principals: list[str] = []
-    keys: list[str] = []
-    claims: list[str] = []
+    principals: list[bytes] = []
+    keys: list[bytes] = []
+    claims: list[bytes] = []
     streams: dict[str, int] = {}
 
 
@@ -106,37 +108,53 @@ class Found(msgspec.Struct):
 
 
 class Batch:
-    """The rows of one commit, column by column, as they are sent."""
+    """The rows of one commit, as they are sent: positions and instants follow from their order."""
 
     def __init__(self, head: Head, recorded_at: dt.datetime) -> None:
         """`recorded_at` is the instant of the first event; each next one is a microsecond later."""
         self.first_position = head.position + 1
         self.recorded_at = recorded_at
-        self.events: tuple[list[str], list[int], list[str], list[bytes], list[int]]
-        self.events = ([], [], [], [], [])
-        self.commands: tuple[list[Any], ...] = ([], [], [], [], [], [], [])
-        self.claims: tuple[list[str], list[str]] = ([], [])
+        # Stream, version, tag and state of each event.
+        self.events: list[tuple[bytes, int, bytes, bytes]] = []
+        # Principal, key, fingerprint, request, status, answer and position of each command.
+        self.commands: list[tuple[bytes, bytes, bytes, bytes, int, bytes, int | None]] = []
+        self.claims: list[tuple[bytes, bytes]] = []
         self.statements: list[tuple[str, tuple[Any, ...]]] = []
 
     @property
     def last_position(self) -> int:
-        return self.first_position + len(self.events[0]) - 1
+        return self.first_position + len(self.events) - 1
 
-    def add_event(self, stream: str, version: int, tag: str, state: bytes) -> None:
-        streams, versions, tags, states, positions = self.events
-        positions.append(self.last_position + 1)
-        streams.append(stream)
-        versions.append(version)
-        tags.append(tag)
-        states.append(state)
+    def parameters(self) -> tuple[Any, ...]:
+        streams, versions, tags, states = _columns(self.events, 4)
+        principals, keys, fingerprints, requests, statuses, answers, positions = _columns(
+            self.commands, 7
+        )
+        names, holders = _columns(self.claims, 2)
+        first, last = self.first_position, self.last_position
+        return (
+            texts(streams),
+            int8s(versions),
+            texts(tags),
+            byteas(states),
+            int8s(range(first, last + 1)),
+            texts(principals),
+            texts(keys),
+            byteas(fingerprints),
+            byteas(requests),
+            int8s(statuses),
+            byteas(answers),
+            int8s(positions),
+            texts(names),
+            texts(holders),
+            last,
+            first,
+            self.recorded_at,
+        )
 
-    def add_command(self, *row: Any) -> None:
-        for column, value in zip(self.commands, row, strict=True):
-            column.append(value)
 
-    def add_claim(self, name: str, holder: str) -> None:
-        self.claims[0].append(name)
-        self.claims[1].append(holder)
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> Iterable[Sequence[Any]]:
+    return zip(*rows, strict=True) if rows else [()] * width
 
 
 def next_instant(head: Head) -> dt.datetime:
@@ -153,14 +171,17 @@ def begin(connection: Connection, asked: Asked) -> Found:
         commands = claims = streams = None
         if asked.keys:
             commands = connection.execute(
-                COMMANDS, (asked.principals, asked.keys), prepare=True, binary=True
+                COMMANDS,
+                (texts(asked.principals), texts(asked.keys)),
+                prepare=True,
+                binary=True,
             )
         if asked.claims:
-            claims = connection.execute(CLAIMS, (asked.claims,), prepare=True, binary=True)
+            claims = connection.execute(CLAIMS, (texts(asked.claims),), prepare=True, binary=True)
         if asked.streams:
             streams = connection.execute(
                 STREAMS,
-                (list(asked.streams), list(asked.streams.values())),
+                _streams(asked.streams),
                 prepare=True,
                 binary=True,
             )
@@ -175,11 +196,7 @@ def begin(connection: Connection, asked: Asked) -> Found:
 
 def read_streams(connection: Connection, streams: dict[str, int]) -> list[tuple[Any, ...]]:
     """Within the database transaction that `begin` opened: streams newer than the versions known."""
-    return _rows(
-        connection.execute(
-            STREAMS, (list(streams), list(streams.values())), prepare=True, binary=True
-        )
-    )
+    return _rows(connection.execute(STREAMS, _streams(streams), prepare=True, binary=True))
 
 
 def commit(connection: Connection, batch: Batch) -> None:
@@ -187,20 +204,17 @@ def commit(connection: Connection, batch: Batch) -> None:
     with connection.pipeline():
         connection.execute(
             INSERT,
-            (
-                *batch.events,
-                *batch.commands,
-                *batch.claims,
-                batch.last_position,
-                batch.first_position,
-                batch.recorded_at,
-            ),
+            batch.parameters(),
             prepare=True,
         )
         for statement, parameters in batch.statements:
             connection.execute(statement, parameters, prepare=True)
         connection.execute(NOTIFY, prepare=True)
         connection.execute(COMMIT, prepare=True)
+
+
+def _streams(streams: dict[str, int]) -> tuple[Packed, Packed]:
+    return texts([stream.encode() for stream in streams]), int8s(streams.values())
 
 
 def _rows(cursor: psycopg.Cursor[Any] | None) -> list[tuple[Any, ...]]:

@@ -6,8 +6,8 @@ whole. Nothing here touches the store.
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -91,56 +91,53 @@ class Command(msgspec.Struct, kw_only=True):
         return hashlib.sha256(self.request).digest()
 
 
-class States(Protocol):
-    """Where a `Books` looks for what it has not changed itself."""
-
-    def state(self, stream: str) -> Aggregate | None: ...
-
-    def claimed(self, name: str) -> str | None: ...
-
-
 class Books:
-    """States and claims over those of `below`, as changed by the drafts made here."""
+    """States and claims, as the decisions so far have left them; a refused one is taken back.
 
-    __slots__ = ("_below", "_claims", "_states", "today")
+    Only the streams and claims that the commands named are here.
+    """
 
-    def __init__(self, below: States, today: dt.date) -> None:
-        self._below = below
-        self._states: dict[str, Aggregate] = {}
-        self._claims: dict[str, str] = {}
+    __slots__ = ("_claims", "_new_claims", "_states", "_undo", "changed", "today")
+
+    def __init__(
+        self, states: dict[str, Aggregate | None], claims: dict[str, str], today: dt.date
+    ) -> None:
+        self._states = states
+        self._claims = claims
+        self._new_claims: list[str] = []
+        self._undo: list[tuple[str, Aggregate | None]] = []
+        self.changed: set[str] = set()
         self.today = today
 
-    def above(self) -> "Books":
-        """Books on top of these, whose changes count only once they are `kept`."""
-        return Books(self, self.today)
+    def keep(self) -> None:
+        """What was decided since the last `keep` stands."""
+        if self._undo:
+            self.changed.update(stream for stream, _ in self._undo)
+            self._undo.clear()
+        self._new_claims.clear()
 
-    def keep(self, above: "Books") -> None:
-        self._states.update(above._states)
-        self._claims.update(above._claims)
-
-    def changed(self) -> Mapping[str, Aggregate]:
-        return self._states
+    def take_back(self) -> None:
+        """What was decided since the last `keep` did not happen."""
+        while self._undo:
+            stream, state = self._undo.pop()
+            self._states[stream] = state
+        while self._new_claims:
+            del self._claims[self._new_claims.pop()]
 
     def state(self, stream: str) -> Aggregate | None:
-        found = self._states.get(stream)
-        return self._below.state(stream) if found is None else found
+        return self._states[stream]
 
     def account(self, account_id: int) -> Account:
         """The account; one that was never opened is refused as not found."""
-        state = self.state(accounts.stream_of(account_id))
-        assert state is None or isinstance(state, Account)
-        return accounts.opened(state, account_id)
+        return accounts.opened(self._states[f"account-{account_id}"], account_id)  # type: ignore[arg-type]
 
     def claimed(self, name: str) -> str | None:
         """Who holds a name that only one can hold, if anyone does."""
-        return self._claims.get(name) or self._below.claimed(name)
+        return self._claims.get(name)
 
     def claim(self, name: str, holder: str) -> None:
         self._claims[name] = holder
-
-    @property
-    def claims(self) -> Mapping[str, str]:
-        return self._claims
+        self._new_claims.append(name)
 
     def post(
         self,
@@ -150,23 +147,23 @@ class Books:
         entry: Entry | None = None,
     ) -> None:
         """Draft facts of an account, each with the entry of its posting rule unless one is given."""
-        stream = accounts.stream_of(account_id)
-        state = self.state(stream)
-        assert state is None or isinstance(state, Account)
+        stream = f"account-{account_id}"
+        state = self._states[stream]
         for fact in facts:
-            state = accounts.evolve(state, fact, account_id)
+            self._undo.append((stream, state))
+            state = accounts.evolve(state, fact, account_id)  # type: ignore[arg-type]
+            self._states[stream] = state
             posted = entry_for(fact, stream, state.terms) if entry is None else entry
             transaction.drafts.append(Draft(stream, state.version, fact, posted))
-            self._states[stream] = state
 
     def post_customer(self, transaction: Transaction, user_id: int, facts: Sequence[Fact]) -> None:
         stream = customers.stream_of(user_id)
-        state = self.state(stream)
-        assert state is None or isinstance(state, Customer)
+        state = self._states[stream]
         for fact in facts:
-            state = customers.evolve(state, fact, user_id)
-            transaction.drafts.append(Draft(stream, state.version, fact, ()))
+            self._undo.append((stream, state))
+            state = customers.evolve(state, fact, user_id)  # type: ignore[arg-type]
             self._states[stream] = state
+            transaction.drafts.append(Draft(stream, state.version, fact, ()))
 
 
 def answer_known(command: Command, known: KnownCommand, *, replayed: bool) -> Answer:

@@ -86,6 +86,8 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
 
     def request(self) -> dict[str, Any]:
         """The canonical form: only what was said."""
+        if self is NO_DETAILS:
+            return {}
         return {name: value for name, value in msgspec.to_builtins(self).items() if value}
 
 
@@ -134,4 +136,5 @@ def account_for(books: Books, actor: Actor, account_id: int) -> Account:
 
 def canonical(amount: Decimal) -> str:
     """The same text for the same amount, however many zeros it was written with."""
-    return f"{amount.normalize():f}" if amount.is_finite() else str(amount)
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

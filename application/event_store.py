@@ -28,6 +28,7 @@ from eventsourcing.utils import Environment
 from psycopg.conninfo import conninfo_to_dict
 
 from application import append
+from application.packed import register
 from ledger.journal import JournalEvent, Recorded, decode, encode
 
 
@@ -76,12 +77,11 @@ class LogRecorder(PostgresApplicationRecorder):
                 )
                 batch = append.Batch(found.head, append.next_instant(found.head))
                 for stored in stored_events:
-                    batch.add_event(
-                        str(stored.originator_id),
-                        stored.originator_version,
-                        stored.topic,
-                        stored.state,
+                    stream, tag = str(stored.originator_id), stored.topic
+                    batch.events.append(
+                        (stream.encode(), stored.originator_version, tag.encode(), stored.state)
                     )
+                register(connection)
                 append.commit(connection, batch)
             except psycopg.errors.UniqueViolation as error:
                 connection.rollback()

@@ -59,9 +59,10 @@ class StateCache:
             if entry is not None:
                 self._put(stream, entry[0], head)
 
-    def wrote(self, states: Iterable[tuple[str, Aggregate]], head: int) -> None:
+    def wrote(self, states: Iterable[tuple[str, Aggregate | None]], head: int) -> None:
         """This process committed these states, and the log now ends at `head`."""
         for stream, state in states:
+            assert state is not None
             self._put(stream, state, head)
         self._head = head
 

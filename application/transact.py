@@ -16,13 +16,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import psycopg
 
 from application import append, clock
-from application.books import Aggregate, Answer, Books, Command, Posted, Transaction, answer_known
+from application.books import Answer, Books, Command, Posted, Transaction, answer_known
+from application.packed import register
 from application.state_cache import StateCache
 from domain.refusals import NotApplied, Refused
 from ledger.journal import JournalEvent, encode
@@ -36,6 +37,9 @@ CONNECTION_OPTIONS: Final = (
 )
 # "already committed locally, but might not have been replicated to the standby"
 UNREPLICATED: Final = "01000"
+
+
+KnownCommands: TypeAlias = dict[tuple[str, str], append.KnownCommand]
 
 
 class Unavailable(Exception):
@@ -52,20 +56,7 @@ class _Waiting(msgspec.Struct):
     commands: Sequence[Command]
     linked: bool
     future: asyncio.Future[list[Answer]]
-
-
-class _Committed:
-    """The lowest `States`: what the store and its cache say, before the batch changed anything."""
-
-    def __init__(self, cache: StateCache, touched: set[str], claims: dict[str, str]) -> None:
-        self._cache, self._touched, self._claims = cache, touched, claims
-
-    def state(self, stream: str) -> Aggregate | None:
-        assert stream in self._touched, f"the command did not name {stream} among its streams"
-        return self._cache.get(stream)
-
-    def claimed(self, name: str) -> str | None:
-        return self._claims.get(name)
+    since: float
 
 
 class Writer:
@@ -76,6 +67,7 @@ class Writer:
         self._zone = zone
         self._cache = StateCache(cache_max)
         self._queue: deque[_Waiting] = deque()
+        self._running: list[_Waiting] = []
         self._wake = threading.Event()
         self._stopping = False
         self._connection: append.Connection | None = None
@@ -83,14 +75,16 @@ class Writer:
         self._unreplicated = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.queued = 0
+        # One thread adds to the first of these and the other to the second.
+        self.submitted = 0
+        self.answered = 0
         self.position = 0
         self.batches = 0
-        self.commands = 0
 
     def start(self) -> None:
         """Begin to write. Call it from within the event loop that will await the answers."""
         self._loop = asyncio.get_running_loop()
+        self._loop.call_later(0.5, self._give_up_late)
         self._thread.start()
 
     async def stop(self) -> None:
@@ -104,25 +98,39 @@ class Writer:
 
         Raises `Unavailable` where nothing was done, and `OutcomeUnknown` where that cannot be said.
         """
-        return (await self.submit_all((command,)))[0]
+        return (await self._enqueue((command,), False))[0]
 
     async def submit_all(
         self, commands: Sequence[Command], *, linked: bool = False
     ) -> list[Answer]:
         """Several commands in one commit, in order. Linked ones happen all or not at all."""
+        return await self._enqueue(commands, linked)
+
+    @property
+    def queued(self) -> int:
+        """How many commands wait for their answer."""
+        return self.submitted - self.answered
+
+    def _enqueue(self, commands: Sequence[Command], linked: bool) -> asyncio.Future[list[Answer]]:
         assert self._loop is not None, "the writer was not started"
         if self._stopping or self.queued + len(commands) > QUEUE_MAX:
             raise Unavailable("the queue of the writer is full")
-        waiting = _Waiting(commands, linked, self._loop.create_future())
-        self.queued += len(commands)
-        self._queue.append(waiting)
+        future: asyncio.Future[list[Answer]] = self._loop.create_future()
+        self.submitted += len(commands)
+        self._queue.append(_Waiting(commands, linked, future, self._loop.time()))
         if not self._wake.is_set():
             self._wake.set()
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await waiting.future
-        except TimeoutError:
-            raise OutcomeUnknown("the store has not answered in time") from None
+        return future
+
+    def _give_up_late(self) -> None:
+        """Tell those who have waited too long, should the store hang; looked at twice a second."""
+        assert self._loop is not None
+        too_old = self._loop.time() - ANSWER_SECONDS
+        for waiting in (*self._running, *self._queue):
+            if waiting.since < too_old and not waiting.future.done():
+                waiting.future.set_exception(OutcomeUnknown("the store has not answered in time"))
+        if not self._stopping:
+            self._loop.call_later(0.5, self._give_up_late)
 
     # --- The writer's thread.
 
@@ -136,8 +144,10 @@ class Writer:
                 while self._queue and size < BATCH_MAX:
                     batch.append(self._queue.popleft())
                     size += len(batch[-1].commands)
+                self._running = batch
                 self._settle(batch)
-                self.queued -= size
+                self._running = []
+                self.answered += size
             if self._stopping:
                 if self._connection is not None:
                     self._connection.close()
@@ -190,31 +200,35 @@ class Writer:
                 self._cache.checked(stale, head)
         rows = append.Batch(found.head, append.next_instant(found.head))
         today = clock.business_date(rows.recorded_at, self._zone)
-        books = Books(_Committed(self._cache, touched, found.claims), today)
-        answers = [_decide(waiting, books, found, rows, again) for waiting in batch]
-        if not rows.commands[0]:
+        states = {stream: self._cache.get(stream) for stream in touched}
+        claimed = dict(found.claims)
+        books = Books(states, claimed, today)
+        answers = [_decide(waiting, books, found.commands, rows, again) for waiting in batch]
+        if not rows.commands:
             connection.execute("ROLLBACK")
             return answers
-        for name, holder in books.claims.items():
-            rows.add_claim(name, holder)
+        rows.claims.extend(
+            (name.encode(), holder.encode())
+            for name, holder in claimed.items()
+            if name not in found.claims
+        )
         self._unreplicated = False
         self._commit_sent = True
         append.commit(connection, rows)
         if self._unreplicated:
             return OutcomeUnknown("committed here, and perhaps not on the standby")
-        self._cache.wrote(books.changed().items(), rows.last_position)
+        self._cache.wrote(((name, states[name]) for name in books.changed), rows.last_position)
         self.position = rows.last_position
         self.batches += 1
-        self.commands += len(commands)
         return answers
 
     def _asked(self, commands: list[Command], touched: set[str], again: bool) -> append.Asked:
         asked = append.Asked()
         for command in commands:
-            asked.claims.extend(command.claims)
+            asked.claims.extend(name.encode() for name in command.claims)
             if command.keyed or again:
-                asked.principals.append(command.principal)
-                asked.keys.append(command.key)
+                asked.principals.append(command.principal.encode())
+                asked.keys.append(command.key.encode())
         asked.streams = {stream: 0 for stream in touched if stream not in self._cache}
         return asked
 
@@ -236,6 +250,7 @@ class Writer:
                 tcp_user_timeout=10_000,
                 application_name="daybook writer",
             )
+            register(self._connection)
             self._connection.add_notice_handler(self._noticed)
         return self._connection
 
@@ -260,75 +275,73 @@ class Writer:
 
 
 def _decide(
-    waiting: _Waiting, books: Books, found: append.Found, rows: append.Batch, again: bool
+    waiting: _Waiting, books: Books, known: KnownCommands, rows: append.Batch, again: bool
 ) -> list[Answer]:
     """Decide commands that were submitted together; refused ones leave nothing behind but a record."""
     if waiting.linked:
-        return _decide_linked(waiting.commands, books, found, rows, again)
+        return _decide_linked(waiting.commands, books, known, rows, again)
     answers = []
     for command in waiting.commands:
-        known = found.commands.get((command.principal, command.key))
-        if known is not None:
-            answers.append(answer_known(command, known, replayed=not again))
+        before = known.get((command.principal, command.key))
+        if before is not None:
+            answers.append(answer_known(command, before, replayed=not again))
             continue
-        above = books.above()
         try:
-            transactions = command.decide(above)
+            transactions = command.decide(books)
         except Refused as refusal:
-            answers.append(_record(command, [], command.refuse(refusal), found, rows))
+            books.take_back()
+            answers.append(_record(command, [], command.refuse(refusal), known, rows))
             continue
-        books.keep(above)
+        books.keep()
         posted = [_append(transaction, command.key, rows) for transaction in transactions]
-        answers.append(_record(command, posted, command.answer(posted), found, rows))
+        answers.append(_record(command, posted, command.answer(posted), known, rows))
     return answers
 
 
 def _decide_linked(
-    commands: Sequence[Command], books: Books, found: append.Found, rows: append.Batch, again: bool
+    commands: Sequence[Command],
+    books: Books,
+    known: KnownCommands,
+    rows: append.Batch,
+    again: bool,
 ) -> list[Answer]:
     """All or none: the first refusal refuses every one, and the others are told which it was."""
-    above = books.above()
+    if any((command.principal, command.key) in known for command in commands):
+        # They were answered together, so where one is known all are, or the set is another.
+        return [_answer_linked(command, known, again) for command in commands]
     decided: list[list[Transaction]] = []
     for index, command in enumerate(commands):
-        known = found.commands.get((command.principal, command.key))
-        if known is not None:
-            # They were answered together, so one that is known means that all are.
-            return [_answer_linked(each, found, again) for each in commands]
         try:
-            decided.append(command.decide(above))
+            decided.append(command.decide(books))
         except Refused as refusal:
+            books.take_back()
+            other = NotApplied(failed=index)
             return [
-                _record(
-                    each,
-                    [],
-                    each.refuse(refusal if each is command else NotApplied(failed=index)),
-                    found,
-                    rows,
-                )
+                _record(each, [], each.refuse(refusal if each is command else other), known, rows)
                 for each in commands
             ]
-    books.keep(above)
+    books.keep()
     answers = []
     for command, transactions in zip(commands, decided, strict=True):
         posted = [_append(transaction, command.key, rows) for transaction in transactions]
-        answers.append(_record(command, posted, command.answer(posted), found, rows))
+        answers.append(_record(command, posted, command.answer(posted), known, rows))
     return answers
 
 
-def _answer_linked(command: Command, found: append.Found, again: bool) -> Answer:
-    known = found.commands.get((command.principal, command.key))
-    if known is None:
+def _answer_linked(command: Command, known: KnownCommands, again: bool) -> Answer:
+    before = known.get((command.principal, command.key))
+    if before is None:
         return command.refuse(NotApplied(failed=None))
-    return answer_known(command, known, replayed=not again)
+    return answer_known(command, before, replayed=not again)
 
 
 def _append(transaction: Transaction, key: str, rows: append.Batch) -> Posted:
     """Give a transaction its place: its id is the position of its first event."""
-    transaction_id = rows.last_position + 1
+    events = rows.events
+    transaction_id = rows.first_position + len(events)
     recorded_at = rows.recorded_at
     for draft in transaction.drafts:
-        offset = rows.last_position + 1 - rows.first_position
-        recorded_at = rows.recorded_at + dt.timedelta(microseconds=offset)
+        recorded_at = rows.recorded_at + dt.timedelta(microseconds=len(events))
         event: JournalEvent[Any] = JournalEvent(
             fact=draft.fact,
             entry=draft.entry,
@@ -343,7 +356,9 @@ def _append(transaction: Transaction, key: str, rows: append.Batch) -> Posted:
             description=transaction.description,
             reason=transaction.reason,
         )
-        rows.add_event(draft.stream, draft.version, draft.fact.TAG, encode(event))
+        events.append(
+            (draft.stream.encode(), draft.version, draft.fact.TAG.encode(), encode(event))
+        )
     return Posted(transaction_id, rows.last_position, recorded_at, transaction)
 
 
@@ -351,20 +366,17 @@ def _record(
     command: Command,
     posted: list[Posted],
     answer: Answer,
-    found: append.Found,
+    known: KnownCommands,
     rows: append.Batch,
 ) -> Answer:
     """Keep the answer under the command's key, for the life of the ledger."""
-    fingerprint = command.fingerprint()
     position = posted[-1].position if posted else None
-    key = (command.principal, command.key)
-    rows.add_command(*key, fingerprint, command.request, answer.status, answer.body, position)
-    found.commands[key] = append.KnownCommand(
-        fingerprint, command.request, answer.status, answer.body, position
-    )
+    row = (command.fingerprint(), command.request, answer.status, answer.body, position)
+    rows.commands.append((command.principal.encode(), command.key.encode(), *row))
+    known[command.principal, command.key] = append.KnownCommand(*row)
     if posted:
         rows.statements.extend(command.statements)
-        return msgspec.structs.replace(answer, position=position)
+        return Answer(answer.status, answer.body, position)
     return answer
 
 

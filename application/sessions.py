@@ -1,0 +1,211 @@
+"""Sessions: refresh tokens that are used once, and endings that hold at once and everywhere.
+
+A session begins with a sign-in and is carried on by refresh tokens. Each is used once and names its
+successor. A successor is derived from the token before it, so that a client whose answer was lost gets
+the same one again; a token used later than that was copied, and ends the session for everybody.
+
+All times are the database's, which is one clock for all processes.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+import uuid
+from typing import Any, Final, LiteralString, NamedTuple
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+SESSION_SECONDS: Final = 12 * 3600
+REFRESH_IDLE_SECONDS: Final = 2 * 3600
+RETRY_SECONDS: Final = 10
+# Ended sessions are kept a while, for whoever asks what happened to one.
+KEEP_ENDED_DAYS: Final = 90
+DELETE_BATCH: Final = 1_000
+
+_TOKEN_BYTES: Final = 32
+_TOKEN_LENGTH: Final = 43  # base64url without padding
+_TOKEN_LETTERS: Final = frozenset(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+)
+STATEMENT_SECONDS_MAX: Final = 5
+
+Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
+
+class RefreshRefused(Exception):
+    """The refresh token opens nothing: unknown, expired, or of a session that has ended."""
+
+
+class RefreshReused(RefreshRefused):
+    """The token had been used before, by the client or by a thief: its session has been ended."""
+
+    def __init__(self, sid: str, user_id: int) -> None:
+        super().__init__(f"session {sid} ended: a used refresh token came again")
+        self.sid = sid
+        self.user_id = user_id
+
+
+class Session(NamedTuple):
+    """A live session, with the user's role as it is now, and the refresh token to hand out."""
+
+    sid: str
+    user_id: int
+    role: str
+    refresh_token: str
+
+
+async def start_session(pool: Pool, *, user_id: int) -> Session:
+    """Begin a session for a user who has just proved the password. A disabled user is refused."""
+    sid = uuid.uuid4()
+    token = _spelled(secrets.token_bytes(_TOKEN_BYTES))
+    async with pool.connection() as connection, connection.transaction():
+        await _bound(connection)
+        # FOR SHARE: a change of role waits for this session and then ends it, or goes first and is seen.
+        found = await connection.execute(
+            "SELECT role FROM users WHERE user_id = %s AND disabled_at IS NULL FOR SHARE", [user_id]
+        )
+        user = await found.fetchone()
+        if user is None:
+            raise RefreshRefused("there is no such user, or not any more")
+        await connection.execute(_START, [sid, user_id, SESSION_SECONDS, _hash_of(token)])
+    return Session(str(sid), user_id, user[0], token)
+
+
+async def refresh_session(pool: Pool, refresh_token: str, *, secret: bytes) -> Session:
+    """The session carried on, with its next refresh token.
+
+    The same token again within `RETRY_SECONDS`, while its successor is unused, gets the same
+    successor. Later, or after that, the whole session ends and `RefreshReused` is raised.
+    `secret` is the server's; with it and a token one could derive all that follow.
+    """
+    if len(refresh_token) != _TOKEN_LENGTH or not _TOKEN_LETTERS.issuperset(refresh_token):
+        raise RefreshRefused("not a refresh token")
+    successor = _successor_of(refresh_token, secret)
+    token_hash = _hash_of(refresh_token)
+    async with pool.connection() as connection, connection.transaction():
+        await _bound(connection)
+        # The lock on the token makes concurrent uses take turns; the second sees what the first did.
+        found = await connection.execute(_FIND, [REFRESH_IDLE_SECONDS, RETRY_SECONDS, token_hash])
+        token = await found.fetchone()
+        if token is None:
+            raise RefreshRefused("no such token")
+        sid, user_id, role, alive, fresh, used, in_time = token
+        if not alive:
+            raise RefreshRefused("the session has ended")
+        if not used:
+            if not fresh:
+                raise RefreshRefused("the token was left unused for too long")
+            await connection.execute(_USE, [_hash_of(successor), token_hash])
+            return Session(str(sid), user_id, role, successor)
+        if in_time and await _is_unused(connection, _hash_of(successor)):
+            return Session(str(sid), user_id, role, successor)
+        await connection.execute(_REVOKE, [sid])
+    raise RefreshReused(str(sid), user_id)
+
+
+async def revoke_session(pool: Pool, sid: str) -> bool:
+    """End a session (sign out); False if it had ended before or never was. The second call is nothing.
+
+    In this process it is for the caller to tell `RevokedSessions.add`; others learn it within a second.
+    """
+    async with pool.connection() as connection, connection.transaction():
+        await _bound(connection)
+        ended = await connection.execute(_REVOKE, [uuid.UUID(sid)])
+        return ended.rowcount == 1
+
+
+async def revoke_sessions_of(pool: Pool, user_id: int) -> list[str]:
+    """End all sessions of a user, as after a change of password, and answer their ids.
+
+    A change of role and the disabling of a user need no call: the database ends the sessions itself.
+    """
+    async with pool.connection() as connection, connection.transaction():
+        await _bound(connection)
+        ended = await connection.execute(_REVOKE_ALL, [user_id])
+        return [str(sid) for (sid,) in await ended.fetchall()]
+
+
+async def delete_ended_sessions(pool: Pool) -> int:
+    """Delete up to `DELETE_BATCH` sessions that ended long ago; answers how many. Call until 0."""
+    async with pool.connection() as connection, connection.transaction():
+        await _bound(connection)
+        deleted = await connection.execute(_DELETE_ENDED, [KEEP_ENDED_DAYS, DELETE_BATCH])
+        return deleted.rowcount
+
+
+async def _bound(connection: AsyncConnection[Any]) -> None:
+    await connection.execute(
+        "SELECT set_config('statement_timeout', %s, true)", [f"{STATEMENT_SECONDS_MAX}s"]
+    )
+
+
+async def _is_unused(connection: AsyncConnection[Any], token_hash: bytes) -> bool:
+    found = await connection.execute(
+        "SELECT used_at IS NULL FROM refresh_tokens WHERE token_hash = %s", [token_hash]
+    )
+    row = await found.fetchone()
+    return row is not None and bool(row[0])
+
+
+def _successor_of(token: str, secret: bytes) -> str:
+    return _spelled(hmac.digest(secret, b"daybook refresh token " + token.encode(), "sha256"))
+
+
+def _hash_of(token: str) -> bytes:
+    # The token is 256 random bits, so that one round of SHA-256 is all that guessing needs to face.
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _spelled(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+_START: Final[LiteralString] = """
+    WITH started AS (
+        INSERT INTO sessions (sid, user_id, created_at, expires_at)
+        VALUES (%s, %s, clock_timestamp(), clock_timestamp() + make_interval(secs => %s))
+        RETURNING sid
+    )
+    INSERT INTO refresh_tokens (token_hash, sid, issued_at)
+    SELECT %s, sid, clock_timestamp() FROM started
+"""
+
+_FIND: Final[LiteralString] = """
+    SELECT s.sid, s.user_id, u.role,
+           s.revoked_at IS NULL AND s.expires_at > clock_timestamp() AND u.disabled_at IS NULL,
+           t.issued_at > clock_timestamp() - make_interval(secs => %s),
+           t.used_at IS NOT NULL,
+           t.used_at > clock_timestamp() - make_interval(secs => %s)
+      FROM refresh_tokens t JOIN sessions s USING (sid) JOIN users u USING (user_id)
+     WHERE t.token_hash = %s
+       FOR UPDATE OF t
+"""
+
+_USE: Final[LiteralString] = """
+    WITH used AS (
+        UPDATE refresh_tokens SET used_at = clock_timestamp(), successor_hash = %s
+         WHERE token_hash = %s RETURNING sid, successor_hash
+    )
+    INSERT INTO refresh_tokens (token_hash, sid, issued_at)
+    SELECT successor_hash, sid, clock_timestamp() FROM used
+"""
+
+_REVOKE: Final[LiteralString] = """
+    UPDATE sessions SET revoked_at = clock_timestamp(), revoked_xid = pg_current_xact_id()
+     WHERE sid = %s AND revoked_at IS NULL
+"""
+
+_REVOKE_ALL: Final[LiteralString] = """
+    UPDATE sessions SET revoked_at = clock_timestamp(), revoked_xid = pg_current_xact_id()
+     WHERE user_id = %s AND revoked_at IS NULL RETURNING sid
+"""
+
+_DELETE_ENDED: Final[LiteralString] = """
+    DELETE FROM sessions WHERE sid IN (
+        SELECT sid FROM sessions
+         WHERE expires_at < clock_timestamp() - make_interval(days => %s)
+         ORDER BY expires_at LIMIT %s
+    )
+"""
