@@ -1,8 +1,9 @@
 -- Who may sign in, and the sessions in which they have.
 --
 -- A role stands in every access token of a session, so a token tells the truth only while the session
--- lives: whatever changes a role, a password or the standing of a user ends the user's sessions in the
--- same transaction, by trigger, so that no code path can forget it.
+-- lives: whatever changes the role of a user, or disables him, ends his sessions in the same database
+-- transaction, by trigger, so that no code path can forget it. (Not so a new password hash: hashes are
+-- also made anew at a sign-in, when the cost of hashing has been raised.)
 
 CREATE SEQUENCE user_ids;
 
