@@ -38,6 +38,7 @@ from daybook.postgres_programs import (
 DATABASE = "daybook"
 SUPERUSER = "postgres"
 START_TIMEOUT_SECONDS = 300.0  # after a crash, up to max_wal_size is read again first
+JOIN_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.01
 LOG_BYTES_MAX = 16 * 1024 * 1024
@@ -90,9 +91,12 @@ def embedded_postgres(
     if threading.current_thread() is not threading.main_thread():
         # The kernel ends Postgres with the thread that started it, not with the process.
         raise EmbeddedPostgresError("the embedded Postgres must be started from the main thread")
-    data = data.absolute()
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock_or_running = _lock_or_join(data)
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data = data.resolve()
+        lock_or_running = _lock_or_join(data)
+    except OSError as error:
+        raise EmbeddedPostgresError(f"cannot use {data}: {error.strerror}") from error
     if isinstance(lock_or_running, str):
         yield lock_or_running
         return
@@ -121,13 +125,13 @@ def _lock_or_join(data: Path) -> int | str:
     killed parent does not keep the folder. It would be lost if this process closed the file
     a second time, so a folder that we hold is never locked again.
     """
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    deadline = time.monotonic() + JOIN_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         if data not in _held:
             descriptor = os.open(data / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except (BlockingIOError, PermissionError):  # another program has it
                 os.close(descriptor)
             else:
                 _held.add(data)
@@ -203,13 +207,15 @@ def _is_postgres_on(folder: Path, pid: int) -> bool:
 def _make_data_folder(folder: Path, programs: Path, identity: Identity, durable: bool) -> None:
     """Make the data folder if it is absent, under another name until it is whole."""
     if not folder.exists():
-        unfinished = folder.with_name("postgres.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(mode=0o700)
+        for left in folder.parent.glob("postgres.unfinished-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        # A new name each time: the initdb of a killed program may still be writing to the old.
+        unfinished = Path(tempfile.mkdtemp(prefix="postgres.unfinished-", dir=folder.parent))
         os.chown(unfinished, identity.uid, identity.gid)
-        command = [*identity.prefix, str(programs / "initdb"), "-D", str(unfinished)]
-        command += ["-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C"]
-        command += ["--data-checksums", *([] if durable else ["--no-sync"])]
+        command = [*identity.prefix, *ends_with_us(), str(programs / "initdb")]
+        command += ["-D", str(unfinished), "-U", SUPERUSER, "--auth=trust"]
+        command += ["--encoding=UTF8", "--locale=C", "--data-checksums"]
+        command += [] if durable else ["--no-sync"]
         done = subprocess.run(
             command,
             check=False,
@@ -255,22 +261,25 @@ def _socket_folder(data: Path, identity: Identity) -> Iterator[Path]:
     if len(str(temporary)) > SOCKET_FOLDER_CHARACTERS_MAX - 30:
         temporary = Path("/tmp")
     folder = temporary / f"daybook-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
+    with contextlib.suppress(FileNotFoundError):
+        found = folder.lstat()
+        # Left by a killed program, its lock in it, unless somebody else has laid it there.
+        if stat.S_ISDIR(found.st_mode) and found.st_uid in (os.geteuid(), identity.uid):
+            shutil.rmtree(folder)
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
-        # Left by a killed program, or laid there by somebody else, whom we do not trust.
-        found = folder.lstat()
-        ours = {os.geteuid(), identity.uid}
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours or found.st_mode & 0o077:
-            folder = Path(tempfile.mkdtemp(prefix="daybook-", dir=temporary))
+        folder = Path(tempfile.mkdtemp(prefix="daybook-", dir=temporary))
     os.chown(folder, identity.uid, identity.gid)
     record = data / "postgres.socket"
     record.write_text(str(folder))
+    owner = os.getpid()
     try:
         yield folder
     finally:
-        record.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        if os.getpid() == owner:
+            record.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -290,11 +299,14 @@ def _server(
     process = _started(command, sockets, log)
     ended = threading.Event()
     threading.Thread(target=_keep_short, args=(log, ended), daemon=True).start()
+    owner = os.getpid()
     try:
         yield _conninfo(sockets)
     finally:
-        _stop(process)
-        ended.set()
+        # A forked child may leave by this way too; the server is not its to stop.
+        if os.getpid() == owner:
+            _stop(process)
+            ended.set()
 
 
 def _started(command: list[str], sockets: Path, log: Path) -> "subprocess.Popen[bytes]":

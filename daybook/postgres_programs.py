@@ -98,7 +98,9 @@ def find_identity() -> Identity:
 
 def reachable_programs(programs: Path, identity: Identity, data: Path) -> Path:
     """Answer `programs`, or a copy of them under `data` where the identity cannot run them."""
-    if not identity.prefix or _probe([*identity.prefix, str(programs / "postgres"), "--version"]):
+    # By way of env, since setpriv itself still has root's right to open anything.
+    version = ["env", str(programs / "postgres"), "--version"]
+    if not identity.prefix or _probe([*identity.prefix, *version]) is not None:
         return programs
     # The wheel's programs find their libraries two folders up, so both are copied as they lie.
     parts = [programs.parent]
@@ -106,14 +108,19 @@ def reachable_programs(programs: Path, identity: Identity, data: Path) -> Path:
         parts.append(programs.parent.parent.with_name(f"{WHEEL}.libs"))
     top = programs.parent.parent.parent
     copied = data / "postgres-programs"
-    if not copied.exists():
+    original, copy = (
+        folder / "postgres" for folder in (programs, copied / programs.relative_to(top))
+    )
+    # A copy keeps the time of its original, so an upgrade of the package shows.
+    if not copy.exists() or copy.stat().st_mtime_ns != original.stat().st_mtime_ns:
         unfinished = data / "postgres-programs.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         for part in parts:
             shutil.copytree(part, unfinished / part.relative_to(top), symlinks=True)
         _open_to_all(unfinished)
+        shutil.rmtree(copied, ignore_errors=True)
         unfinished.rename(copied)
-    return copied / programs.relative_to(top)
+    return copy.parent
 
 
 def _open_to_all(folder: Path) -> None:

@@ -1,0 +1,174 @@
+"""What the environment says, read once at the start and refused by name where it is wrong."""
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from domain.money import decimals_of
+from domain.refusals import UnknownCurrency
+
+Environment = Literal["dev", "test", "prod"]
+
+SECRET_KEY_CHARACTERS_MIN = 32
+SECRET_KEY_FILE = "secret-key"
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+
+
+class SettingsError(Exception):
+    """A variable of the environment is wrong; the message names it and says what it should be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """`None` stands for the parts we bring along: embedded Postgres, in-process cache and limits.
+
+    `time_zone` is the bank's, in which its business days begin and end. What may hold a password
+    or is one is left out of the repr, and so out of logs and tracebacks.
+    """
+
+    environment: Environment
+    data: Path
+    database_url: str | None = field(repr=False)
+    redis_url: str | None = field(repr=False)
+    secret_key: str = field(repr=False)
+    time_zone: ZoneInfo
+    currency: str
+    pg_bin: Path | None
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read and check every variable; an empty one counts as absent.
+
+    Outside prod, an absent DAYBOOK_SECRET_KEY is made once and kept in the data folder, so that
+    tokens outlive a restart. Everything wrong is refused with SettingsError.
+    """
+    given = {name: value.strip() for name, value in environ.items() if value.strip()}
+    environment = _environment(given.get("DAYBOOK_ENV", "dev"))
+    data = _data(given.get("DAYBOOK_DATA", ".daybook"))
+    return Settings(
+        environment=environment,
+        data=data,
+        database_url=_database_url(given.get("DAYBOOK_DATABASE_URL")),
+        redis_url=_redis_url(given.get("DAYBOOK_REDIS_URL")),
+        time_zone=_time_zone(given.get("DAYBOOK_TIME_ZONE", "UTC")),
+        currency=_currency(given.get("DAYBOOK_CURRENCY", "EUR")),
+        pg_bin=_pg_bin(given.get("DAYBOOK_PG_BIN")),
+        # Last, so that nothing is written before all else is known to be right.
+        secret_key=_secret_key(given.get("DAYBOOK_SECRET_KEY"), environment, data),
+    )
+
+
+def _environment(value: str) -> Environment:
+    if value not in get_args(Environment):
+        raise SettingsError(f"DAYBOOK_ENV must be dev, test or prod, not {value!r}")
+    return cast(Environment, value)
+
+
+def _data(value: str) -> Path:
+    try:
+        data = Path(value).expanduser().absolute()
+    except RuntimeError:
+        raise SettingsError(f"DAYBOOK_DATA names a home that does not exist: {value!r}") from None
+    if data.exists() and not data.is_dir():
+        raise SettingsError(f"DAYBOOK_DATA must be a folder, and {data} is not")
+    return data
+
+
+def _database_url(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        conninfo_to_dict(value)
+    except psycopg.ProgrammingError:
+        # The reason given by libpq may quote the password, so it is not passed on.
+        raise SettingsError(
+            "DAYBOOK_DATABASE_URL must be like postgresql://user:password@host:5432/database"
+        ) from None
+    return value
+
+
+def _redis_url(value: str | None) -> str | None:
+    if value is not None and not value.startswith(REDIS_SCHEMES):
+        raise SettingsError(f"DAYBOOK_REDIS_URL must begin with {', '.join(REDIS_SCHEMES)}")
+    return value
+
+
+def _time_zone(value: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingsError(
+            f"DAYBOOK_TIME_ZONE must be a zone like Europe/Prague, not {value!r}"
+        ) from None
+
+
+def _currency(value: str) -> str:
+    try:
+        decimals_of(value)
+    except UnknownCurrency:
+        raise SettingsError(
+            f"DAYBOOK_CURRENCY must be a code of ISO 4217 like EUR, not {value!r}"
+        ) from None
+    return value
+
+
+def _pg_bin(value: str | None) -> Path | None:
+    if value is None:
+        return None
+    folder = Path(value).expanduser().absolute()
+    if not (folder / "initdb").is_file():
+        raise SettingsError(
+            f"DAYBOOK_PG_BIN must be a folder with initdb in it, and {folder} is not"
+        )
+    return folder
+
+
+def _secret_key(value: str | None, environment: Environment, data: Path) -> str:
+    source = "DAYBOOK_SECRET_KEY"
+    if value is None:
+        if environment == "prod":
+            raise SettingsError("DAYBOOK_SECRET_KEY must be set when DAYBOOK_ENV is prod")
+        source = str(data / SECRET_KEY_FILE)
+        try:
+            value = _kept_secret_key(data)
+        except OSError as error:
+            raise SettingsError(
+                f"DAYBOOK_SECRET_KEY is not set and cannot be kept in {source}: {error.strerror}"
+            ) from None
+    if len(value) < SECRET_KEY_CHARACTERS_MIN:
+        raise SettingsError(
+            f"DAYBOOK_SECRET_KEY must have {SECRET_KEY_CHARACTERS_MIN} characters or more, "
+            f"and the one in {source} has {len(value)}"
+        )
+    return value
+
+
+def _kept_secret_key(data: Path) -> str:
+    """Read the key of the data folder, having made it if nobody has; all who race read the same."""
+    kept = data / SECRET_KEY_FILE
+    if not kept.exists():
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Written whole under another name and then linked: the name appears once, with its text.
+        descriptor, name = tempfile.mkstemp(prefix=f".{SECRET_KEY_FILE}-", dir=data)
+        made = Path(name)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(48))
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                kept.hardlink_to(made)
+        finally:
+            made.unlink()
+    if kept.stat().st_mode & 0o077:
+        raise SettingsError(f"{kept} can be read by other users: chmod 600 it, or make a new key")
+    return kept.read_text().strip()
