@@ -1,7 +1,8 @@
 """Where strict JSON meets Litestar: one plugin reads every body and writes every answer with it.
 
-`Litestar(plugins=[StrictJson()])` is all. Handlers declare `data: JSONBody[SomeStruct]` and keep their
-schemas in the OpenAPI document; a type that would be read laxly stops the start.
+`Litestar(plugins=[StrictJson()], request_max_body_size=REQUEST_BYTES_MAX)` is all. Handlers declare
+`data: JSONBody[SomeStruct]` and keep their schemas in the OpenAPI document; a type that would be read
+laxly stops the start.
 """
 
 from collections.abc import Generator
@@ -12,6 +13,7 @@ from litestar import Response
 from litestar._openapi.schema_generation import SchemaCreator
 from litestar.config.app import AppConfig
 from litestar.dto import AbstractDTO, DTOFieldDefinition
+from litestar.exceptions import ImproperlyConfiguredException
 from litestar.openapi.spec import OpenAPIType, Reference, Schema
 from litestar.plugins import InitPlugin, OpenAPISchemaPlugin, SerializationPlugin
 from litestar.serialization import default_serializer
@@ -88,7 +90,11 @@ class StrictJson(InitPlugin, SerializationPlugin, OpenAPISchemaPlugin):
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         app_config.response_class = JsonResponse
-        app_config.request_max_body_size = REQUEST_BYTES_MAX
+        # Litestar 2.25 takes no notice of what a plugin sets here, so that the app itself must.
+        if app_config.request_max_body_size != REQUEST_BYTES_MAX:
+            raise ImproperlyConfiguredException(
+                "pass request_max_body_size=REQUEST_BYTES_MAX to Litestar"
+            )
         return app_config
 
     def supports_type(self, field_definition: FieldDefinition) -> bool:

@@ -1,0 +1,284 @@
+"""Every error of this API, said one way: RFC 9457 problem details, from one table.
+
+The type of a problem is stable and is what a client should branch on. Whatever is not in the table is a
+mistake of ours: it is answered 500 with the id of the request, and logged in full under that id.
+"""
+
+import logging
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ExceptionHandlersMap
+
+from api.rate_limits import TooManyRequests
+from api.strict_json import (
+    BodyInvalid,
+    BodyMalformed,
+    BodyNotJson,
+    BodyRefused,
+    BodyTooLarge,
+    FieldError,
+    encode,
+)
+from api.tokens import TokenRefused
+from application.passwords import PasswordNotAccepted, TooManySignIns
+from application.revoked_sessions import RevocationsUnknown
+from application.sessions import RefreshRefused
+from application.transact import OutcomeUnknown, Unavailable
+from domain import refusals
+from domain.refusals import Refused
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_SECONDS: Final = 1
+
+_log = logging.getLogger(__name__)
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457 problem details. `code` is the last part of `type`; `instance` names the request."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    errors: list[FieldError] = []
+    figures: dict[str, Any] = {}
+
+
+class Row(NamedTuple):
+    status: int
+    title: str
+
+
+# The name of a problem is the name of its class, in the way of URLs: /problems/insufficient-funds.
+PROBLEMS: Final[dict[type[Exception], Row]] = {
+    # Refusals of the domain, in the order of domain/refusals.py.
+    refusals.AccountNotFound: Row(404, "No such account"),
+    refusals.TransactionNotFound: Row(404, "No such transaction"),
+    refusals.CustomerNotFound: Row(404, "No such customer"),
+    refusals.NotPermitted: Row(403, "Not permitted"),
+    refusals.UnknownCurrency: Row(422, "Unknown currency"),
+    refusals.AmountNotPositive: Row(422, "The amount is not positive"),
+    refusals.TooManyDecimals: Row(422, "Too many decimals"),
+    refusals.AmountTooLarge: Row(422, "The amount is too large"),
+    refusals.UnknownAccountType: Row(422, "Unknown account type"),
+    refusals.SameAccount: Row(422, "Source and destination are the same account"),
+    refusals.ReasonMissing: Row(422, "A reason is missing"),
+    refusals.BookingDateInFuture: Row(422, "The booking date is in the future"),
+    refusals.DateOutOfRange: Row(422, "A date is out of range"),
+    refusals.AccountAlreadyOpen: Row(409, "The account is open already"),
+    refusals.UsernameTaken: Row(409, "The user name is taken"),
+    refusals.EmailTaken: Row(409, "The email address is registered already"),
+    refusals.ReferenceTaken: Row(409, "The reference is taken"),
+    refusals.TransactionAlreadyReversed: Row(409, "The transaction was reversed already"),
+    refusals.TransactionNotReversible: Row(409, "The transaction cannot be reversed"),
+    refusals.AccountClosed: Row(409, "The account is closed"),
+    refusals.AccountFrozen: Row(409, "The account is frozen"),
+    refusals.AccountNotFrozen: Row(409, "The account is not frozen"),
+    refusals.AccountDormant: Row(409, "The account is dormant"),
+    refusals.AccountNotDormant: Row(409, "The account is not dormant"),
+    refusals.CurrencyMismatch: Row(409, "The account is kept in another currency"),
+    refusals.OverdraftNotOffered: Row(409, "No overdraft is offered"),
+    refusals.OverdraftLimitInUse: Row(409, "The overdraft limit is in use"),
+    refusals.BalanceNotZero: Row(409, "The balance is not zero"),
+    refusals.BalanceTooLarge: Row(409, "The balance would be too large"),
+    refusals.InsufficientFunds: Row(409, "Insufficient funds"),
+    refusals.NotApplied: Row(409, "Not applied, with the rest of its batch"),
+    refusals.KeyReused: Row(422, "The idempotency key was used for another request"),
+    # What never became a command.
+    BodyMalformed: Row(400, "The body is not proper JSON"),
+    BodyInvalid: Row(422, "The body is not what this call takes"),
+    BodyTooLarge: Row(413, "The body is too large"),
+    BodyNotJson: Row(415, "The body is not JSON"),
+    PasswordNotAccepted: Row(422, "The password was not accepted"),
+    TokenRefused: Row(401, "The access token was not accepted"),
+    RefreshRefused: Row(401, "The refresh token was not accepted"),
+    TooManyRequests: Row(429, "Too many requests"),
+    # What may succeed when it is sent again.
+    TooManySignIns: Row(503, "Too many sign-ins at once"),
+    RevocationsUnknown: Row(503, "Sessions cannot be checked at the moment"),
+    Unavailable: Row(503, "Nothing was done; try again"),
+    OutcomeUnknown: Row(503, "The outcome is not known; the same idempotency key is safe"),
+}
+
+# What the framework refuses before any of our code runs, by status.
+_BY_STATUS: Final[dict[int, tuple[str, str]]] = {
+    400: ("bad-request", "The request is not well-formed"),
+    401: ("not-signed-in", "Not signed in"),
+    403: ("not-permitted", "Not permitted"),
+    404: ("not-found", "There is nothing here"),
+    405: ("method-not-allowed", "The method is not allowed here"),
+    413: ("body-too-large", "The body is too large"),
+    415: ("body-not-json", "The body is not JSON"),
+    429: ("too-many-requests", "Too many requests"),
+    503: ("unavailable", "Not available at the moment"),
+}
+_INTERNAL: Final = ("internal-error", "Something went wrong on our side")
+_INTERNAL_DETAIL: Final = (
+    "Nothing more is said here; the log of the bank has it, under this request."
+)
+
+# Texts of our own that say more than the title and give nothing away.
+_SPEAKING: Final = (Refused, PasswordNotAccepted, TooManyRequests)
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def problem_response(
+    connection: ASGIConnection[Any, Any, Any, Any],
+    *,
+    code: str,
+    status: int,
+    title: str,
+    detail: str,
+    errors: Iterable[FieldError] = (),
+    figures: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response[bytes]:
+    """A problem as the answer to a request, with the headers that its status calls for."""
+    request_id = request_id_of(connection)
+    problem = Problem(
+        type=f"/problems/{code}",
+        title=title,
+        status=status,
+        detail=detail,
+        instance=f"urn:daybook:request:{request_id}",
+        code=code,
+        errors=list(errors),
+        figures={name: _shown(value) for name, value in (figures or {}).items()},
+    )
+    all_headers = {"X-Request-Id": request_id, "Cache-Control": "no-store", **(headers or {})}
+    if status == 401:
+        all_headers.setdefault("WWW-Authenticate", _challenge(connection))
+    if status in (429, 503):
+        all_headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
+    return Response(encode(problem), media_type=MEDIA_TYPE, status_code=status, headers=all_headers)
+
+
+def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The answer to any exception: by the table, by the framework's status, or 500."""
+    row = row_of(type(error))
+    if row is not None:
+        kind, (status, title) = row
+        wait = getattr(error, "retry_after_seconds", None)
+        return problem_response(
+            request,
+            code=code_of(kind),
+            status=status,
+            title=title,
+            detail=_detail_of(error, title),
+            errors=error.errors if isinstance(error, BodyRefused) else (),
+            figures=error.figures if isinstance(error, Refused) else None,
+            headers={} if wait is None else {"Retry-After": str(wait)},
+        )
+    if isinstance(error, HTTPException) and error.status_code in _BY_STATUS:
+        code, title = _BY_STATUS[error.status_code]
+        return problem_response(
+            request,
+            code=code,
+            status=error.status_code,
+            title=title,
+            detail=f"{title}.",
+            errors=_parameter_errors(error),
+            headers=error.headers,
+        )
+    _log.error("request %s failed", request_id_of(request), exc_info=error)
+    code, title = _INTERNAL
+    return problem_response(request, code=code, status=500, title=title, detail=_INTERNAL_DETAIL)
+
+
+EXCEPTION_HANDLERS: Final[ExceptionHandlersMap] = {
+    HTTPException: answer_problem,
+    Exception: answer_problem,
+}
+
+
+def row_of(kind: type[Exception]) -> tuple[type[Exception], Row] | None:
+    """The class's own row, or that of the nearest class it is a kind of."""
+    for ancestor in kind.__mro__:
+        if ancestor in PROBLEMS:
+            return ancestor, PROBLEMS[ancestor]
+    return None
+
+
+def code_of(kind: type[Exception]) -> str:
+    """`InsufficientFunds` is `insufficient-funds`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """Every type of problem there is, with its status and title, for the page at /problems."""
+    rows = {code_of(kind): (row.status, row.title) for kind, row in PROBLEMS.items()}
+    rows |= {
+        code: (status, title) for status, (code, title) in _BY_STATUS.items() if code not in rows
+    }
+    rows[_INTERNAL[0]] = 500, _INTERNAL[1]
+    return [
+        {"type": f"/problems/{code}", "status": status, "title": title}
+        for code, (status, title) in sorted(rows.items())
+    ]
+
+
+def problem_specs(*statuses: int) -> dict[int, ResponseSpec]:
+    """For a handler's `responses=`, so that the OpenAPI document tells of its problems."""
+    return {
+        status: ResponseSpec(
+            Problem,
+            description=", ".join(
+                sorted({row["title"] for row in catalogue() if row["status"] == status})
+            ),
+            media_type=MEDIA_TYPE,
+            generate_examples=False,
+        )
+        for status in statuses
+    }
+
+
+def request_id_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """The id of the request: the client's `X-Request-Id` if it is a plain one, else a fresh one."""
+    state = connection.scope.setdefault("state", {})
+    if "request_id" not in state:
+        given = connection.headers.get("x-request-id", "")
+        state["request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return str(state["request_id"])
+
+
+def _detail_of(error: Exception, title: str) -> str:
+    if isinstance(error, _SPEAKING):
+        return str(error)
+    if isinstance(error, BodyRefused) and len(error.errors) == 1 and not error.errors[0].pointer:
+        return error.errors[0].detail
+    return f"{title}."
+
+
+def _shown(figure: Any) -> Any:
+    return figure if isinstance(figure, str | int | bool | None | Decimal | list) else str(figure)
+
+
+def _parameter_errors(error: HTTPException) -> list[FieldError]:
+    """Which query, path or header parameter was wrong. The framework's own words, which may hold
+    addresses and types, are left out."""
+    if not isinstance(error, ValidationException) or not isinstance(error.extra, list):
+        return []
+    wrong = [entry for entry in error.extra if isinstance(entry, dict) and "key" in entry]
+    return [
+        FieldError(
+            f"/{getattr(entry.get('source'), 'value', 'parameters')}/{entry['key']}",
+            str(entry.get("message", "Not accepted")).partition(" - at ")[0].replace("`", ""),
+        )
+        for entry in wrong
+    ]
+
+
+def _challenge(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    presented = "authorization" in connection.headers
+    return 'Bearer realm="daybook"' + (', error="invalid_token"' if presented else "")
