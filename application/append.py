@@ -1,9 +1,10 @@
-"""The statements of one append: two round trips and one flush for a whole batch.
+"""The statements of one append: one flush for a whole batch, in one or two round trips.
 
-The first takes the append lock and reads, under it, all that the decisions of the batch need; the
-second writes everything and commits. The lock is held from the one to the end of the other, so what
-was read still holds when it is written. It is an advisory lock of the database transaction: whatever
-ends the connection gives it back.
+`begin` takes the append lock and reads, under it, all that the decisions of the batch need; `commit`
+writes everything and commits. The lock is held from the one to the end of the other, so what was read
+still holds when it is written. Where the decisions were made ahead, `lock_and_commit` does it all in
+one, and refuses if the log does not end where they assumed. The lock is an advisory lock of the
+database transaction: whatever ends the connection gives it back.
 """
 
 import datetime as dt
@@ -16,12 +17,13 @@ import psycopg
 from application import clock
 from application.packed import Packed, byteas, int8s, texts
 
-Connection: TypeAlias = psycopg.Connection[Any]
+Connection: TypeAlias = psycopg.AsyncConnection[Any]
 
 APPEND_LOCK: Final = 0x6461_7962_6F6F_6B  # "daybook"
 
 BEGIN: Final = "BEGIN"
 LOCK: Final = f"SELECT pg_advisory_xact_lock({APPEND_LOCK})"
+LOCK_AT: Final = "SELECT lock_log(%b::int8)"
 HEAD: Final = """
     SELECT last_position,
            recorded_at + (last_position - first_position) * interval '1 microsecond'
@@ -162,63 +164,89 @@ def next_instant(head: Head) -> dt.datetime:
     return max(clock.now(), head.recorded_at + dt.timedelta(microseconds=1))
 
 
-def begin(connection: Connection, asked: Asked) -> Found:
+def end_of(batch: Batch, head: Head) -> Head:
+    """The head of the log once the batch is committed after `head`."""
+    if not batch.events:
+        return head
+    last = dt.timedelta(microseconds=len(batch.events) - 1)
+    return Head(batch.last_position, batch.recorded_at + last)
+
+
+async def begin(connection: Connection, asked: Asked) -> Found:
     """Open a database transaction, take the append lock, and read under it. One round trip."""
-    with connection.pipeline():
-        connection.execute(BEGIN, prepare=True)
-        connection.execute(LOCK, prepare=True)
-        head = connection.execute(HEAD, prepare=True, binary=True)
-        commands = claims = streams = None
-        if asked.keys:
-            commands = connection.execute(
-                COMMANDS,
-                (texts(asked.principals), texts(asked.keys)),
-                prepare=True,
-                binary=True,
-            )
-        if asked.claims:
-            claims = connection.execute(CLAIMS, (texts(asked.claims),), prepare=True, binary=True)
-        if asked.streams:
-            streams = connection.execute(
-                STREAMS,
-                _streams(asked.streams),
-                prepare=True,
-                binary=True,
-            )
-        row = _rows(head)
-        return Found(
-            head=Head(*row[0]) if row else ORIGIN,
-            commands={(c[0], c[1]): KnownCommand(*c[2:]) for c in _rows(commands)},
-            claims=dict(_rows(claims)),
-            streams=_rows(streams),
-        )
+    async with connection.pipeline():
+        await connection.execute(BEGIN, prepare=True)
+        await connection.execute(LOCK, prepare=True)
+        head = await connection.execute(HEAD, prepare=True, binary=True)
+        found = await _read(connection, asked)
+        row = await head.fetchone()
+        found.head = Head(*row) if row else ORIGIN
+    return found
 
 
-def read_streams(connection: Connection, streams: dict[str, int]) -> list[tuple[Any, ...]]:
+async def read(connection: Connection, asked: Asked) -> Found:
+    """The same without the lock: what was committed by now. The head is not read."""
+    async with connection.pipeline():
+        return await _read(connection, asked)
+
+
+async def _read(connection: Connection, asked: Asked) -> Found:
+    commands = claims = streams = None
+    if asked.keys:
+        keys = (texts(asked.principals), texts(asked.keys))
+        commands = await connection.execute(COMMANDS, keys, prepare=True, binary=True)
+    if asked.claims:
+        names = (texts(asked.claims),)
+        claims = await connection.execute(CLAIMS, names, prepare=True, binary=True)
+    if asked.streams:
+        names = _streams(asked.streams)
+        streams = await connection.execute(STREAMS, names, prepare=True, binary=True)
+    return Found(
+        head=ORIGIN,
+        commands={
+            (principal, key): KnownCommand(*known)
+            for principal, key, *known in (await commands.fetchall() if commands else ())
+        },
+        claims=dict(await claims.fetchall() if claims else ()),
+        streams=await streams.fetchall() if streams else [],
+    )
+
+
+async def read_streams(connection: Connection, streams: dict[str, int]) -> list[tuple[Any, ...]]:
     """Within the database transaction that `begin` opened: streams newer than the versions known."""
-    return _rows(connection.execute(STREAMS, _streams(streams), prepare=True, binary=True))
+    cursor = await connection.execute(STREAMS, _streams(streams), prepare=True, binary=True)
+    return await cursor.fetchall()
 
 
-def commit(connection: Connection, batch: Batch) -> None:
+async def commit(connection: Connection, batch: Batch) -> None:
     """Write the batch and commit. One round trip; an error of the first statement skips the rest."""
-    with connection.pipeline():
-        connection.execute(
-            INSERT,
-            batch.parameters(),
-            prepare=True,
-        )
-        for statement, parameters in batch.statements:
-            connection.execute(statement, parameters, prepare=True)
-        connection.execute(NOTIFY, prepare=True)
-        connection.execute(COMMIT, prepare=True)
+    async with connection.pipeline():
+        await _write(connection, batch)
+
+
+async def lock_and_commit(connection: Connection, batch: Batch) -> None:
+    """Take the append lock, check that the log ends where the batch begins, write and commit.
+
+    One round trip. Where the log ends elsewhere, nothing is written and the error is `head_moved`.
+    """
+    async with connection.pipeline():
+        await connection.execute(BEGIN, prepare=True)
+        await connection.execute(LOCK_AT, (batch.first_position - 1,), prepare=True)
+        await _write(connection, batch)
+
+
+def head_moved(error: psycopg.Error) -> bool:
+    """Whether the error says that another process has written since the batch was decided."""
+    return error.sqlstate == "DB001"
+
+
+async def _write(connection: Connection, batch: Batch) -> None:
+    await connection.execute(INSERT, batch.parameters(), prepare=True)
+    for statement, parameters in batch.statements:
+        await connection.execute(statement, parameters, prepare=True)
+    await connection.execute(NOTIFY, prepare=True)
+    await connection.execute(COMMIT, prepare=True)
 
 
 def _streams(streams: dict[str, int]) -> tuple[Packed, Packed]:
     return texts([stream.encode() for stream in streams]), int8s(streams.values())
-
-
-def _rows(cursor: psycopg.Cursor[Any] | None) -> list[tuple[Any, ...]]:
-    if cursor is None:
-        return []
-    rows = cursor.fetchall()
-    return [tuple(r.values()) if isinstance(r, dict) else r for r in rows]

@@ -70,25 +70,25 @@ class LogRecorder(PostgresApplicationRecorder):
         `OperationalError`, and then the outcome is not known.
         """
         with self.datastore.get_connection() as connection:
+            register(connection)
             try:
-                found = append.begin(connection, append.Asked())
-                positions = range(
-                    found.head.position + 1, found.head.position + 1 + len(stored_events)
-                )
-                batch = append.Batch(found.head, append.next_instant(found.head))
-                for stored in stored_events:
-                    stream, tag = str(stored.originator_id), stored.topic
-                    batch.events.append(
-                        (stream.encode(), stored.originator_version, tag.encode(), stored.state)
-                    )
-                register(connection)
-                append.commit(connection, batch)
+                with connection.transaction():
+                    connection.execute(append.LOCK)
+                    row = connection.execute(append.HEAD).fetchone()
+                    head = append.Head(*row.values()) if row else append.ORIGIN
+                    batch = append.Batch(head, append.next_instant(head))
+                    for stored in stored_events:
+                        stream, tag = str(stored.originator_id), stored.topic
+                        batch.events.append(
+                            (stream.encode(), stored.originator_version, tag.encode(), stored.state)
+                        )
+                    connection.execute(append.INSERT, batch.parameters())
+                    connection.execute(append.NOTIFY)
             except psycopg.errors.UniqueViolation as error:
-                connection.rollback()
                 raise IntegrityError(str(error)) from error
             except psycopg.OperationalError as error:
                 raise OperationalError(str(error)) from error
-        return list(positions)
+        return list(range(batch.first_position, batch.last_position + 1))
 
 
 class _NoTranscoder(Transcoder):

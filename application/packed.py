@@ -53,7 +53,7 @@ class _Int8sDumper(_PackedDumper):
     oid = 1016
 
 
-def register(connection: psycopg.Connection[Any]) -> None:
+def register(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
     """Let a connection send packed arrays."""
     connection.adapters.register_dumper(Texts, _TextsDumper)
     connection.adapters.register_dumper(Byteas, _ByteasDumper)

@@ -48,9 +48,15 @@ class StateCache:
         return found
 
     def take(self, rows: Iterable[tuple[Any, ...]], head: int) -> None:
-        """States read from the store under the append lock, with the log ending at `head`."""
+        """States read from the store once the log ended at `head` or later.
+
+        What is known to be newer stays: a read without the lock may come late.
+        """
         for row in rows:
-            self._put(row[0], restore(*row), head)
+            state = restore(*row)
+            entry = self._entries.get(row[0])
+            if entry is None or entry[0].version <= state.version:
+                self._put(row[0], state, head)
 
     def checked(self, streams: Iterable[str], head: int) -> None:
         """The streams were asked for under the lock and had nothing newer."""

@@ -1,9 +1,15 @@
 """The only writer: load, decide, post, append, for all commands that wait, in one commit.
 
-`submit` puts commands on one bounded queue. A thread of its own drains whatever is waiting (never a
-timer), takes the append lock, decides each command against the state that the commands before it left,
-and commits every event, idempotency record and claim together. Answers, refusals too, go out after the
-commit, since they may rest on what the batch itself did.
+`submit` puts commands on one bounded queue. The writer drains whatever is waiting (never a timer),
+decides each command against the state that the commands before it left, and commits every event,
+idempotency record and claim together, in one flush. Answers, refusals too, go out after the commit,
+since they may rest on what the batch itself did.
+
+While this process writes alone, it decides the next batch while the last one is being committed, on
+top of what that will leave. The commit takes the append lock and checks, under it, that the log still
+ends where the decisions assumed; if it does not, another process has written, and the batch is decided
+again under the lock. From then on, until the log is found where this process left it, the lock is
+taken first, so that processes that write side by side decide nothing twice.
 
 A batch whose outcome is unknown, because the connection was lost, is simply run again: the lock makes
 the second run wait for the end of the first, and what the first committed is then found under the
@@ -12,8 +18,6 @@ commands' keys and answered from there.
 
 import asyncio
 import datetime as dt
-import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
@@ -22,14 +26,14 @@ import msgspec
 import psycopg
 
 from application import append, clock
-from application.books import Answer, Books, Command, Posted, Transaction, answer_known
+from application.books import Aggregate, Answer, Books, Command
+from application.decisions import KnownCommands, decide_together
 from application.packed import register
 from application.state_cache import StateCache
-from domain.refusals import NotApplied, Refused
-from ledger.journal import JournalEvent, encode
 
 QUEUE_MAX: Final = 20_000
 BATCH_MAX: Final = 512
+HALVED_ABOVE: Final = 64
 SETTLE_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 30.0
 CONNECTION_OPTIONS: Final = (
@@ -38,8 +42,7 @@ CONNECTION_OPTIONS: Final = (
 # "already committed locally, but might not have been replicated to the standby"
 UNREPLICATED: Final = "01000"
 
-
-KnownCommands: TypeAlias = dict[tuple[str, str], append.KnownCommand]
+Connection: TypeAlias = psycopg.AsyncConnection[Any]
 
 
 class Unavailable(Exception):
@@ -59,6 +62,19 @@ class _Waiting(msgspec.Struct):
     since: float
 
 
+class _Decided(msgspec.Struct):
+    """A batch that was decided: its rows, its answers, and what it leaves if it is committed."""
+
+    batch: list[_Waiting]
+    rows: append.Batch
+    answers: list[list[Answer]]
+    states: dict[str, Aggregate | None]
+    changed: set[str]
+    known: KnownCommands
+    claims: dict[str, str]
+    end: append.Head
+
+
 class Writer:
     """The writer of one process. Any number of processes are correct together."""
 
@@ -68,30 +84,35 @@ class Writer:
         self._cache = StateCache(cache_max)
         self._queue: deque[_Waiting] = deque()
         self._running: list[_Waiting] = []
-        self._wake = threading.Event()
+        self._wake = asyncio.Event()
         self._stopping = False
-        self._connection: append.Connection | None = None
-        self._commit_sent = False
+        self._connections: dict[str, Connection] = {}
         self._unreplicated = False
-        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        # One thread adds to the first of these and the other to the second.
-        self.submitted = 0
-        self.answered = 0
-        self.position = 0
+        # Whether the log was last found where this process left it.
+        self._alone = False
+        self._head = append.ORIGIN
+        self._task: asyncio.Task[None] | None = None
+        self.queued = 0
         self.batches = 0
 
+    @property
+    def position(self) -> int:
+        """The last position of the log that this process has written or seen."""
+        return self._head.position
+
     def start(self) -> None:
-        """Begin to write. Call it from within the event loop that will await the answers."""
-        self._loop = asyncio.get_running_loop()
-        self._loop.call_later(0.5, self._give_up_late)
-        self._thread.start()
+        """Begin to write, in the running event loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="writer")
+        asyncio.get_running_loop().call_later(0.5, self._give_up_late)
 
     async def stop(self) -> None:
         """Finish what is queued, then stop."""
         self._stopping = True
         self._wake.set()
-        await asyncio.to_thread(self._thread.join, SETTLE_SECONDS + 5)
+        if self._task is not None:
+            await self._task
+        for connection in self._connections.values():
+            await connection.close()
 
     async def submit(self, command: Command) -> Answer:
         """Have the command decided and committed. The same key again answers what it answered first.
@@ -106,121 +127,163 @@ class Writer:
         """Several commands in one commit, in order. Linked ones happen all or not at all."""
         return await self._enqueue(commands, linked)
 
-    @property
-    def queued(self) -> int:
-        """How many commands wait for their answer."""
-        return self.submitted - self.answered
-
     def _enqueue(self, commands: Sequence[Command], linked: bool) -> asyncio.Future[list[Answer]]:
-        assert self._loop is not None, "the writer was not started"
-        if self._stopping or self.queued + len(commands) > QUEUE_MAX:
+        loop = asyncio.get_running_loop()
+        if self._stopping or self._task is None or self.queued + len(commands) > QUEUE_MAX:
             raise Unavailable("the queue of the writer is full")
-        future: asyncio.Future[list[Answer]] = self._loop.create_future()
-        self.submitted += len(commands)
-        self._queue.append(_Waiting(commands, linked, future, self._loop.time()))
-        if not self._wake.is_set():
-            self._wake.set()
-        return future
+        waiting = _Waiting(commands, linked, loop.create_future(), loop.time())
+        self.queued += len(commands)
+        self._queue.append(waiting)
+        self._wake.set()
+        return waiting.future
 
     def _give_up_late(self) -> None:
         """Tell those who have waited too long, should the store hang; looked at twice a second."""
-        assert self._loop is not None
-        too_old = self._loop.time() - ANSWER_SECONDS
+        loop = asyncio.get_running_loop()
+        too_old = loop.time() - ANSWER_SECONDS
         for waiting in (*self._running, *self._queue):
             if waiting.since < too_old and not waiting.future.done():
                 waiting.future.set_exception(OutcomeUnknown("the store has not answered in time"))
         if not self._stopping:
-            self._loop.call_later(0.5, self._give_up_late)
+            loop.call_later(0.5, self._give_up_late)
 
-    # --- The writer's thread.
+    async def _run(self) -> None:
+        committing: asyncio.Task[bool] | None = None
+        before: _Decided | None = None
+        while batch := await self._drained():
+            ahead = await self._decide_ahead(batch, before) if self._alone else None
+            if committing is not None and not await committing:
+                ahead = None
+            if ahead is None:
+                committing = before = None
+                await self._settle(batch)
+            else:
+                before = ahead
+                committing = asyncio.create_task(self._commit_ahead(ahead))
+        if committing is not None:
+            await committing
 
-    def _run(self) -> None:
-        while True:
-            self._wake.wait()
-            self._wake.clear()
-            while self._queue:
-                batch: list[_Waiting] = []
-                size = 0
-                while self._queue and size < BATCH_MAX:
-                    batch.append(self._queue.popleft())
-                    size += len(batch[-1].commands)
-                self._running = batch
-                self._settle(batch)
-                self._running = []
-                self.answered += size
+    async def _drained(self) -> list[_Waiting]:
+        """What is waiting, up to the size of a batch; nothing once the writer is to stop."""
+        while not self._queue:
             if self._stopping:
-                if self._connection is not None:
-                    self._connection.close()
-                return
+                return []
+            self._wake.clear()
+            await self._wake.wait()
+        # Of many that wait, half: the other half is decided while this one is being committed.
+        size_max = min(BATCH_MAX, max(HALVED_ABOVE, len(self._queue) // 2))
+        batch: list[_Waiting] = []
+        size = 0
+        while self._queue and size < size_max:
+            batch.append(self._queue.popleft())
+            size += len(batch[-1].commands)
+        self._running.extend(batch)
+        return batch
 
-    def _settle(self, batch: list[_Waiting]) -> None:
+    # --- Alone: decide while the batch before is being committed.
+
+    async def _decide_ahead(
+        self, batch: list[_Waiting], before: _Decided | None
+    ) -> _Decided | None:
+        """Decide on top of what `before` will leave; None where that cannot be done now."""
+        commands = [command for waiting in batch for command in waiting.commands]
+        touched = {stream for command in commands for stream in command.streams}
+        asked = self._asked(commands, touched, again=False)
+        if before is not None:
+            for stream in before.changed:
+                asked.streams.pop(stream, None)
+        found = append.Found(self._head, {}, {}, [])
+        head = self._head if before is None else before.end
+        try:
+            if asked.keys or asked.claims or asked.streams:
+                position = self._head.position
+                found = await append.read(await self._connected("reader"), asked)
+                self._cache.take(found.streams, position)
+            states = {stream: self._cache.get(stream) for stream in touched}
+            if before is not None:
+                states.update((s, before.states[s]) for s in touched & before.changed)
+                _take_from(before, commands, found)
+            return self._decide(batch, states, found, head, again=False)
+        except Exception:  # noqa: BLE001 - the batch is decided again under the lock, where it is told
+            self._connections.pop("reader", None)
+            self._alone = False
+            return None
+
+    async def _commit_ahead(self, decided: _Decided) -> bool:
+        """Commit if the log still ends where the decisions assumed. False: they were thrown away."""
+        try:
+            if decided.rows.commands:
+                self._unreplicated = False
+                connection = await self._connected("writer")
+                await append.lock_and_commit(connection, decided.rows)
+        except psycopg.Error as error:
+            again = not append.head_moved(error)
+            self._alone = False
+            await self._undo()
+            await self._settle(decided.batch, again=again)
+            return False
+        self._committed(decided)
+        return True
+
+    # --- Side by side with other processes, or unsure: the lock first.
+
+    async def _settle(self, batch: list[_Waiting], *, again: bool = False) -> None:
         """Answer every command of the batch, running it again while its outcome is unknown."""
-        deadline = time.monotonic() + SETTLE_SECONDS
-        committed_before = False
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + SETTLE_SECONDS
         while True:
+            commit_sent = False
             try:
-                answers = self._commit(batch, again=committed_before)
+                connection = await self._connected("writer")
+                decided = await self._decide_locked(connection, batch, again)
+                if decided.rows.commands:
+                    self._unreplicated = False
+                    commit_sent = True
+                    await append.commit(connection, decided.rows)
+                else:
+                    await connection.execute("ROLLBACK")
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                if self._rolled_back():
+                if await self._undo():
                     self._answer(batch, Unavailable(f"the store refused ({error.sqlstate})"))
                     return
-                committed_before = committed_before or self._commit_sent
-                if time.monotonic() > deadline:
+                again = again or commit_sent
+                if loop.time() > deadline:
                     reason = "the connection to the store was lost"
-                    unknown = OutcomeUnknown(reason) if committed_before else Unavailable(reason)
-                    self._answer(batch, unknown)
+                    self._answer(batch, OutcomeUnknown(reason) if again else Unavailable(reason))
                     return
-                time.sleep(0.05)
+                await asyncio.sleep(0.05)
             except Exception as error:  # noqa: BLE001 - whatever it is, someone waits for an answer
                 # A decision is broken, or the store refused a row. One command's fault is not the
                 # others': each is run by itself, and only the one at fault fails.
-                self._rolled_back()
+                await self._undo()
                 if len(batch) == 1:
                     self._answer(batch, error)
                     return
                 for waiting in batch:
-                    self._settle([waiting])
+                    await self._settle([waiting], again=again)
                 return
             else:
-                self._answer(batch, answers)
+                self._committed(decided)
                 return
 
-    def _commit(self, batch: list[_Waiting], *, again: bool) -> list[list[Answer]] | Exception:
-        self._commit_sent = False
-        connection = self._connected()
+    async def _decide_locked(
+        self, connection: Connection, batch: list[_Waiting], again: bool
+    ) -> _Decided:
         commands = [command for waiting in batch for command in waiting.commands]
         touched = {stream for command in commands for stream in command.streams}
-        found = append.begin(connection, self._asked(commands, touched, again))
-        head = found.head.position
-        self._cache.take(found.streams, head)
-        if self._cache.moved(head):
-            stale = self._cache.stale(touched)
-            if stale:
-                self._cache.take(append.read_streams(connection, stale), head)
-                self._cache.checked(stale, head)
-        rows = append.Batch(found.head, append.next_instant(found.head))
-        today = clock.business_date(rows.recorded_at, self._zone)
+        found = await append.begin(connection, self._asked(commands, touched, again))
+        self._head = found.head
+        position = found.head.position
+        self._cache.take(found.streams, position)
+        self._alone = not self._cache.moved(position)
+        stale = self._cache.stale(touched)
+        if stale:
+            self._cache.take(await append.read_streams(connection, stale), position)
+            self._cache.checked(stale, position)
         states = {stream: self._cache.get(stream) for stream in touched}
-        claimed = dict(found.claims)
-        books = Books(states, claimed, today)
-        answers = [_decide(waiting, books, found.commands, rows, again) for waiting in batch]
-        if not rows.commands:
-            connection.execute("ROLLBACK")
-            return answers
-        rows.claims.extend(
-            (name.encode(), holder.encode())
-            for name, holder in claimed.items()
-            if name not in found.claims
-        )
-        self._unreplicated = False
-        self._commit_sent = True
-        append.commit(connection, rows)
-        if self._unreplicated:
-            return OutcomeUnknown("committed here, and perhaps not on the standby")
-        self._cache.wrote(((name, states[name]) for name in books.changed), rows.last_position)
-        self.position = rows.last_position
-        self.batches += 1
-        return answers
+        return self._decide(batch, states, found, found.head, again)
+
+    # --- Both ways.
 
     def _asked(self, commands: list[Command], touched: set[str], again: bool) -> append.Asked:
         asked = append.Asked()
@@ -232,159 +295,92 @@ class Writer:
         asked.streams = {stream: 0 for stream in touched if stream not in self._cache}
         return asked
 
-    def _answer(self, batch: list[_Waiting], outcome: list[list[Answer]] | Exception) -> None:
-        assert self._loop is not None
-        try:
-            self._loop.call_soon_threadsafe(_resolve, batch, outcome)
-        except RuntimeError:
-            return  # The loop is closed: nobody is left to be told.
+    def _decide(
+        self,
+        batch: list[_Waiting],
+        states: dict[str, Aggregate | None],
+        found: append.Found,
+        head: append.Head,
+        again: bool,
+    ) -> _Decided:
+        rows = append.Batch(head, append.next_instant(head))
+        claims = dict(found.claims)
+        books = Books(states, claims, clock.business_date(rows.recorded_at, self._zone))
+        answers = [
+            decide_together(w.commands, w.linked, books, found.commands, rows, again) for w in batch
+        ]
+        new_claims = {n: holder for n, holder in claims.items() if n not in found.claims}
+        rows.claims.extend((n.encode(), holder.encode()) for n, holder in new_claims.items())
+        end = append.end_of(rows, head)
+        return _Decided(batch, rows, answers, states, books.changed, found.commands, claims, end)
 
-    def _connected(self) -> append.Connection:
-        if self._connection is None:
-            self._connection = psycopg.connect(
+    def _committed(self, decided: _Decided) -> None:
+        if self._unreplicated:
+            self._alone = self._unreplicated = False
+            self._answer(
+                decided.batch, OutcomeUnknown("committed here, and perhaps not on the standby")
+            )
+            return
+        self._head = decided.end
+        self._cache.wrote(((s, decided.states[s]) for s in decided.changed), self._head.position)
+        self.batches += 1
+        self._answer(decided.batch, decided.answers)
+
+    def _answer(self, batch: list[_Waiting], outcome: list[list[Answer]] | Exception) -> None:
+        for index, waiting in enumerate(batch):
+            self.queued -= len(waiting.commands)
+            if waiting.future.done():
+                continue
+            if isinstance(outcome, Exception):
+                waiting.future.set_exception(outcome)
+            else:
+                waiting.future.set_result(outcome[index])
+        answered = set(map(id, batch))
+        self._running = [w for w in self._running if id(w) not in answered]
+
+    async def _connected(self, name: str) -> Connection:
+        connection = self._connections.get(name)
+        if connection is None or connection.closed:
+            connection = await psycopg.AsyncConnection.connect(
                 self._conninfo,
                 autocommit=True,
                 connect_timeout=5,
                 options=CONNECTION_OPTIONS,
                 keepalives_idle=5,
                 tcp_user_timeout=10_000,
-                application_name="daybook writer",
+                application_name=f"daybook {name}",
             )
-            register(self._connection)
-            self._connection.add_notice_handler(self._noticed)
-        return self._connection
+            register(connection)
+            connection.add_notice_handler(self._noticed)
+            self._connections[name] = connection
+        return connection
 
     def _noticed(self, notice: psycopg.errors.Diagnostic) -> None:
         """A commit that waited for a standby and was told to stop waiting is not a safe commit."""
         if notice.sqlstate == UNREPLICATED:
             self._unreplicated = True
 
-    def _rolled_back(self) -> bool:
+    async def _undo(self) -> bool:
         """Whether the connection still lives, so that what it was doing is surely undone."""
-        connection = self._connection
+        connection = self._connections.get("writer")
         if connection is None:
             return False
         try:
-            connection.rollback()
+            await connection.rollback()
         except psycopg.Error:
-            connection.close()
+            await connection.close()
         if connection.closed:
-            self._connection = None
+            del self._connections["writer"]
             return False
         return True
 
 
-def _decide(
-    waiting: _Waiting, books: Books, known: KnownCommands, rows: append.Batch, again: bool
-) -> list[Answer]:
-    """Decide commands that were submitted together; refused ones leave nothing behind but a record."""
-    if waiting.linked:
-        return _decide_linked(waiting.commands, books, known, rows, again)
-    answers = []
-    for command in waiting.commands:
-        before = known.get((command.principal, command.key))
-        if before is not None:
-            answers.append(answer_known(command, before, replayed=not again))
-            continue
-        try:
-            transactions = command.decide(books)
-        except Refused as refusal:
-            books.take_back()
-            answers.append(_record(command, [], command.refuse(refusal), known, rows))
-            continue
-        books.keep()
-        posted = [_append(transaction, command.key, rows) for transaction in transactions]
-        answers.append(_record(command, posted, command.answer(posted), known, rows))
-    return answers
-
-
-def _decide_linked(
-    commands: Sequence[Command],
-    books: Books,
-    known: KnownCommands,
-    rows: append.Batch,
-    again: bool,
-) -> list[Answer]:
-    """All or none: the first refusal refuses every one, and the others are told which it was."""
-    if any((command.principal, command.key) in known for command in commands):
-        # They were answered together, so where one is known all are, or the set is another.
-        return [_answer_linked(command, known, again) for command in commands]
-    decided: list[list[Transaction]] = []
-    for index, command in enumerate(commands):
-        try:
-            decided.append(command.decide(books))
-        except Refused as refusal:
-            books.take_back()
-            other = NotApplied(failed=index)
-            return [
-                _record(each, [], each.refuse(refusal if each is command else other), known, rows)
-                for each in commands
-            ]
-    books.keep()
-    answers = []
-    for command, transactions in zip(commands, decided, strict=True):
-        posted = [_append(transaction, command.key, rows) for transaction in transactions]
-        answers.append(_record(command, posted, command.answer(posted), known, rows))
-    return answers
-
-
-def _answer_linked(command: Command, known: KnownCommands, again: bool) -> Answer:
-    before = known.get((command.principal, command.key))
-    if before is None:
-        return command.refuse(NotApplied(failed=None))
-    return answer_known(command, before, replayed=not again)
-
-
-def _append(transaction: Transaction, key: str, rows: append.Batch) -> Posted:
-    """Give a transaction its place: its id is the position of its first event."""
-    events = rows.events
-    transaction_id = rows.first_position + len(events)
-    recorded_at = rows.recorded_at
-    for draft in transaction.drafts:
-        recorded_at = rows.recorded_at + dt.timedelta(microseconds=len(events))
-        event: JournalEvent[Any] = JournalEvent(
-            fact=draft.fact,
-            entry=draft.entry,
-            transaction_id=transaction_id,
-            booking_date=transaction.booking_date,
-            value_date=transaction.value_date,
-            recorded_at=recorded_at,
-            actor=transaction.actor,
-            command_id=key,
-            category=transaction.category,
-            tags=transaction.tags,
-            description=transaction.description,
-            reason=transaction.reason,
-        )
-        events.append(
-            (draft.stream.encode(), draft.version, draft.fact.TAG.encode(), encode(event))
-        )
-    return Posted(transaction_id, rows.last_position, recorded_at, transaction)
-
-
-def _record(
-    command: Command,
-    posted: list[Posted],
-    answer: Answer,
-    known: KnownCommands,
-    rows: append.Batch,
-) -> Answer:
-    """Keep the answer under the command's key, for the life of the ledger."""
-    position = posted[-1].position if posted else None
-    row = (command.fingerprint(), command.request, answer.status, answer.body, position)
-    rows.commands.append((command.principal.encode(), command.key.encode(), *row))
-    known[command.principal, command.key] = append.KnownCommand(*row)
-    if posted:
-        rows.statements.extend(command.statements)
-        return Answer(answer.status, answer.body, position)
-    return answer
-
-
-def _resolve(batch: list[_Waiting], outcome: list[list[Answer]] | Exception) -> None:
-    for index, waiting in enumerate(batch):
-        if waiting.future.done():
-            continue
-        if isinstance(outcome, Exception):
-            waiting.future.set_exception(outcome)
-        else:
-            waiting.future.set_result(outcome[index])
+def _take_from(before: _Decided, commands: list[Command], found: append.Found) -> None:
+    """What the batch before, still on its way, will have answered and claimed of what is asked."""
+    for command in commands:
+        known = before.known.get((command.principal, command.key))
+        if known is not None:
+            found.commands[command.principal, command.key] = known
+        for name in command.claims:
+            if name in before.claims:
+                found.claims[name] = before.claims[name]

@@ -42,6 +42,20 @@ CREATE TABLE claims (
 
 CREATE SEQUENCE account_ids;
 
+-- Take the append lock of the log, and raise DB001 unless the log ends at `expected` under it. Each
+-- statement of a volatile function sees what was committed before it, so the head is read after the
+-- lock is had.
+CREATE FUNCTION lock_log(expected bigint) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(28254671641472875);
+    IF expected IS DISTINCT FROM coalesce(
+        (SELECT last_position FROM commits ORDER BY last_position DESC LIMIT 1), 0)
+    THEN
+        RAISE EXCEPTION 'the log does not end at position %', expected USING ERRCODE = 'DB001';
+    END IF;
+END;
+$$;
+
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append only: % refused', TG_TABLE_NAME, TG_OP

@@ -1,0 +1,59 @@
+"""Connections to Postgres for everything that is not the writer: bounded in number, in wait and in time."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from application.transact import Unavailable
+
+Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[Any]]
+
+BORROW_SECONDS_MAX: Final = 2.0
+WAITING_MAX: Final = 500
+_OPTIONS: Final = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
+_READ_ONLY: Final = " -c default_transaction_read_only=on"
+
+
+@asynccontextmanager
+async def open_pool(
+    conninfo: str, *, name: str, size: int, read_only: bool = False
+) -> AsyncIterator[Pool]:
+    """A pool of up to `size` autocommit connections; closed at the end.
+
+    Nothing is connected before it is needed, so that a database that is away for a moment at the
+    start is found again later.
+    """
+    pool: Pool = AsyncConnectionPool(
+        conninfo,
+        kwargs={
+            "autocommit": True,
+            "connect_timeout": 5,
+            "options": _OPTIONS + (_READ_ONLY if read_only else ""),
+            "application_name": f"daybook {name}",
+        },
+        min_size=1,
+        max_size=size,
+        timeout=BORROW_SECONDS_MAX,
+        max_waiting=WAITING_MAX,
+        name=name,
+        open=False,
+    )
+    await pool.open()
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+@asynccontextmanager
+async def borrowed(pool: Pool) -> AsyncIterator[AsyncConnection[Any]]:
+    """A connection for a few reads. A store that cannot be asked, or not in time, is `Unavailable`."""
+    try:
+        async with pool.connection() as connection:
+            yield connection
+    except (PoolTimeout, TooManyRequests, PoolClosed, psycopg.OperationalError) as error:
+        raise Unavailable(f"the store could not be read ({type(error).__name__})") from error
