@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from daybook.embedded_postgres import embedded_postgres
 from migrations.runner import migrate
 from tests.durable_postgres import DurablePostgres
+
+MEMORY_BYTES_MIN = 4 * 1024**3
 
 _numbers = itertools.count(1)
 
@@ -32,10 +35,29 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield given
         return
     pg_bin = os.environ.get("DAYBOOK_PG_BIN")
-    with embedded_postgres(
-        tmp_path_factory.mktemp("server"), durable=False, pg_bin=Path(pg_bin) if pg_bin else None
-    ) as conninfo:
-        yield conninfo
+    folder = _folder_in_memory() or tmp_path_factory.mktemp("server")
+    try:
+        with embedded_postgres(
+            folder, durable=False, pg_bin=Path(pg_bin) if pg_bin else None
+        ) as conninfo:
+            yield conninfo
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder_in_memory() -> Path | None:
+    """Make a folder in memory, where a clone takes a tenth of the time, if there is plenty of it."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < MEMORY_BYTES_MIN:
+        return None
+    # What a killed run has left would stay in memory until the machine is restarted.
+    for left in memory.glob("daybook-test-*"):
+        process = left.name.rpartition("-")[2]
+        if process == str(os.getpid()) or not Path("/proc", process).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = memory / f"daybook-test-{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 @pytest.fixture(scope="session")
