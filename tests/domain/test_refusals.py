@@ -1,0 +1,65 @@
+"""The tree of refusals is drawn whole and in order, and each says its figures."""
+
+import re
+from string import Formatter
+
+import pytest
+
+from domain import refusals
+from domain.refusals import Refused
+
+
+def every_refusal() -> list[type[Refused]]:
+    """In the order in which their classes stand in the file."""
+    return [
+        each
+        for each in vars(refusals).values()
+        if isinstance(each, type) and issubclass(each, Refused)
+    ]
+
+
+def drawn() -> list[tuple[int, str]]:
+    """Depth and name of each line of the tree in the docstring."""
+    assert refusals.__doc__ is not None
+    lines = re.findall(r"^    ([| `-]*)(\w+)", refusals.__doc__, re.MULTILINE)
+    return [(len(branch) // 3, name) for branch, name in lines]
+
+
+def test_the_tree_lists_every_refusal_at_its_place_and_in_order() -> None:
+    classes = [
+        (len(each.__mro__) - len(Refused.__mro__), each.__name__) for each in every_refusal()
+    ]
+
+    assert drawn() == classes
+
+
+@pytest.mark.parametrize("refusal", every_refusal(), ids=lambda each: each.__name__)
+def test_a_refusal_formats_its_detail_with_its_figures(refusal: type[Refused]) -> None:
+    names = [name for _, name, _, _ in Formatter().parse(refusal.detail) if name]
+    figures = {name: f"<{name}>" for name in names}
+
+    raised = refusal(**figures)
+
+    assert raised.figures == figures
+    assert all(figure in str(raised) for figure in figures.values())
+    assert str(raised).endswith(".")
+
+
+@pytest.mark.parametrize("refusal", every_refusal(), ids=lambda each: each.__name__)
+def test_a_refusal_cannot_be_raised_without_its_figures(refusal: type[Refused]) -> None:
+    names = [name for _, name, _, _ in Formatter().parse(refusal.detail) if name]
+    if not names:
+        assert str(refusal()) == refusal.detail
+        return
+
+    with pytest.raises(KeyError):
+        refusal()
+
+
+def test_every_leaf_says_something_of_its_own() -> None:
+    leaves = [each for each in every_refusal() if not each.__subclasses__()]
+
+    details = [leaf.detail for leaf in leaves]
+
+    assert len(set(details)) == len(details)
+    assert Refused.detail not in details
