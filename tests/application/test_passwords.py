@@ -124,6 +124,19 @@ def test_no_password_is_cut_short(passwords: Passwords) -> None:
     assert not asyncio.run(hashed_and_verified(passwords, whole, whole + "c" * 100_000)).matches
 
 
+@pytest.mark.parametrize("letter", ["a\u0301", "\u03c9\u0314\u0342\u0345"])
+def test_letters_count_as_they_are_read_and_not_as_they_are_typed(
+    passwords: Passwords, letter: str
+) -> None:
+    longest = letter * (LENGTH_MAX - 2) + "xy"
+
+    accept(longest)
+    with pytest.raises(PasswordNotAccepted):
+        accept(longest + letter)
+    assert asyncio.run(hashed_and_verified(passwords, longest, longest)).matches
+    assert not asyncio.run(hashed_and_verified(passwords, longest, longest + letter)).matches
+
+
 @pytest.mark.parametrize("stored", [None, "", "not a hash", "$argon2id$v=19$m=8,t=1,p=1$AAAA$AAAA"])
 def test_no_password_matches_an_unknown_user_or_a_broken_hash(
     passwords: Passwords, stored: str | None
