@@ -12,7 +12,7 @@ from typing import Final, LiteralString
 
 import psycopg
 
-from application.sessions import Pool
+from application.pools import Pool
 
 POLL_SECONDS: Final = 0.5
 ASK_SECONDS_MAX: Final = 2.0

@@ -15,7 +15,8 @@ import uuid
 from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
+
+from application.pools import Pool, borrowed
 
 SESSION_SECONDS: Final = 12 * 3600
 REFRESH_IDLE_SECONDS: Final = 2 * 3600
@@ -29,9 +30,6 @@ _TOKEN_LENGTH: Final = 43  # base64url without padding
 _TOKEN_LETTERS: Final = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 )
-STATEMENT_SECONDS_MAX: Final = 5
-
-Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 
 class RefreshRefused(Exception):
@@ -60,8 +58,7 @@ async def start_session(pool: Pool, *, user_id: int) -> Session:
     """Begin a session for a user who has just proved the password. A disabled user is refused."""
     sid = uuid.uuid4()
     token = _spelled(secrets.token_bytes(_TOKEN_BYTES))
-    async with pool.connection() as connection, connection.transaction():
-        await _bound(connection)
+    async with borrowed(pool) as connection, connection.transaction():
         # FOR SHARE: a change of role waits for this session and then ends it, or goes first and is seen.
         found = await connection.execute(
             "SELECT role FROM users WHERE user_id = %s AND disabled_at IS NULL FOR SHARE", [user_id]
@@ -84,8 +81,7 @@ async def refresh_session(pool: Pool, refresh_token: str, *, secret: bytes) -> S
         raise RefreshRefused("not a refresh token")
     successor = _successor_of(refresh_token, secret)
     token_hash = _hash_of(refresh_token)
-    async with pool.connection() as connection, connection.transaction():
-        await _bound(connection)
+    async with borrowed(pool) as connection, connection.transaction():
         # The lock on the token makes concurrent uses take turns; the second sees what the first did.
         found = await connection.execute(_FIND, [REFRESH_IDLE_SECONDS, RETRY_SECONDS, token_hash])
         token = await found.fetchone()
@@ -110,8 +106,7 @@ async def revoke_session(pool: Pool, sid: str) -> bool:
 
     In this process it is for the caller to tell `RevokedSessions.add`; others learn it within a second.
     """
-    async with pool.connection() as connection, connection.transaction():
-        await _bound(connection)
+    async with borrowed(pool) as connection, connection.transaction():
         ended = await connection.execute(_REVOKE, [uuid.UUID(sid)])
         return ended.rowcount == 1
 
@@ -121,24 +116,16 @@ async def revoke_sessions_of(pool: Pool, user_id: int) -> list[str]:
 
     A change of role and the disabling of a user need no call: the database ends the sessions itself.
     """
-    async with pool.connection() as connection, connection.transaction():
-        await _bound(connection)
+    async with borrowed(pool) as connection, connection.transaction():
         ended = await connection.execute(_REVOKE_ALL, [user_id])
         return [str(sid) for (sid,) in await ended.fetchall()]
 
 
 async def delete_ended_sessions(pool: Pool) -> int:
     """Delete up to `DELETE_BATCH` sessions that ended long ago; answers how many. Call until 0."""
-    async with pool.connection() as connection, connection.transaction():
-        await _bound(connection)
+    async with borrowed(pool) as connection, connection.transaction():
         deleted = await connection.execute(_DELETE_ENDED, [KEEP_ENDED_DAYS, DELETE_BATCH])
         return deleted.rowcount
-
-
-async def _bound(connection: AsyncConnection[Any]) -> None:
-    await connection.execute(
-        "SELECT set_config('statement_timeout', %s, true)", [f"{STATEMENT_SECONDS_MAX}s"]
-    )
 
 
 async def _is_unused(connection: AsyncConnection[Any], token_hash: bytes) -> bool:

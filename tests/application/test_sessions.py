@@ -2,19 +2,19 @@
 
 import asyncio
 import time
+import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
 import pytest
-from psycopg_pool import AsyncConnectionPool
 
+from application.pools import Pool, open_pool
 from application.revoked_sessions import RevocationsUnknown, RevokedSessions
 from application.sessions import (
     REFRESH_IDLE_SECONDS,
     RETRY_SECONDS,
-    Pool,
     RefreshRefused,
     RefreshReused,
     Session,
@@ -24,6 +24,7 @@ from application.sessions import (
     revoke_sessions_of,
     start_session,
 )
+from application.transact import Unavailable
 
 SECRET = b"the secret of this server, for tests"
 T = TypeVar("T")
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 def with_pool(database: str, story: Callable[[Pool], Awaitable[T]], size: int = 4) -> T:
     async def run() -> T:
-        async with AsyncConnectionPool(database, min_size=1, max_size=size, open=False) as pool:
+        async with open_pool(database, name="test", size=size) as pool:
             return await story(pool)
 
     return asyncio.run(run())
@@ -380,3 +381,13 @@ def test_endings_are_forgotten_when_no_token_can_be_left(
         return before, len(view._ended)
 
     assert with_pool(database, story) == (100, 0)
+
+
+def test_a_database_that_is_away_is_said_to_be(database: str) -> None:
+    async def story(pool: Pool) -> None:
+        await pool.close()
+        for ask in (start_session(pool, user_id=1), revoke_session(pool, str(uuid.uuid4()))):
+            with pytest.raises(Unavailable):
+                await ask
+
+    with_pool(database, story)
