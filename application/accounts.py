@@ -12,6 +12,8 @@ from application.commands import (
     Details,
     account_for,
     canonical,
+    check_leave,
+    check_text,
     transaction,
 )
 from domain import account as accounts
@@ -59,6 +61,7 @@ def open_account(
         for other, name in zip(authorised, others, strict=True):
             if books.state(name) is None:
                 raise CustomerNotFound(user_id=other)
+        check_text("reference", reference)
         decimals_of(currency)
         facts = accounts.open_account(
             None,
@@ -112,6 +115,7 @@ def receive_payment(
     """Money from an account at another bank, through incoming clearing."""
 
     def decision(account: Account, minor_units: int) -> list[AccountFact]:
+        check_text("counterparty", counterparty)
         return accounts.receive_payment(account, minor_units, counterparty)
 
     return _move(ask, "payments/receive", account_id, amount, details, decision)
@@ -129,6 +133,7 @@ def send_payment(
     """Money to an account at another bank, through outgoing clearing."""
 
     def decision(account: Account, minor_units: int) -> list[AccountFact]:
+        check_text("counterparty", counterparty)
         return accounts.send_payment(account, minor_units, counterparty, forced=forced)
 
     return _move(ask, "payments/send", account_id, amount, details, decision)
@@ -161,17 +166,18 @@ def transfer(
     def decide(books: Books) -> list[Transaction]:
         payer = account_for(books, ask.actor, source_id)
         payee = books.account(destination_id)
+        check_leave(ask.actor, details)
         currency = payer.terms.currency
-        posted = transaction(ask.actor, details, books.today)
         minor_units = minor_units_of(amount, currency)
         if source_id == destination_id:
             raise SameAccount(account_id=source_id)
+        posted = transaction(ask.actor, details, books.today)
         if payee.terms.currency != currency:
             raise CurrencyMismatch(
                 account_id=destination_id, currency=payee.terms.currency, other=currency
             )
-        sent = accounts.send_transfer(payer, minor_units, destination_id)
         received = accounts.receive_transfer(payee, minor_units, source_id)
+        sent = accounts.send_transfer(payer, minor_units, destination_id)
         books.post(posted, source_id, sent)
         books.post(posted, destination_id, received)
         return [posted]
@@ -189,6 +195,7 @@ def reverse(ask: Ask, original: Sequence[Recorded], details: Details) -> Command
     claim = f"reversal/{transaction_id}"
 
     def decide(books: Books) -> list[Transaction]:
+        check_leave(ask.actor, details)
         posted = transaction(ask.actor, details, books.today)
         if books.claimed(claim) is not None:
             raise TransactionAlreadyReversed(transaction_id=transaction_id)
@@ -240,13 +247,12 @@ def freeze(
         "reason": reason,
         "authority": authority,
     }
-    return _change(
-        ask,
-        request,
-        account_id,
-        lambda account: accounts.freeze(account, restriction, authority),
-        reason,
-    )
+
+    def decision(account: Account) -> list[AccountFact]:
+        check_text("authority", authority)
+        return accounts.freeze(account, restriction, authority)
+
+    return _change(ask, request, account_id, decision, reason)
 
 
 def unfreeze(ask: Ask, account_id: int, reason: str) -> Command:
@@ -287,8 +293,9 @@ def _move(
 
     def decide(books: Books) -> list[Transaction]:
         account = account_for(books, ask.actor, account_id)
-        posted = transaction(ask.actor, details, books.today)
+        check_leave(ask.actor, details)
         minor_units = minor_units_of(amount, account.terms.currency)
+        posted = transaction(ask.actor, details, books.today)
         books.post(posted, account_id, decision(account, minor_units))
         return [posted]
 
@@ -309,6 +316,7 @@ def _change(
         facts = decision(account)
         if not facts:
             return []
+        check_text("reason", reason)
         posted = transaction(ask.actor, NO_DETAILS, books.today)
         posted.reason = reason
         books.post(posted, account_id, facts)

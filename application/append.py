@@ -46,12 +46,12 @@ STREAMS: Final = """
             WHERE e.originator_id = asked.stream AND e.originator_version > asked.version
             ORDER BY e.originator_version DESC LIMIT 1) AS newest
      CROSS JOIN LATERAL (
-           SELECT convert_from(newest.state, 'UTF8')::jsonb #> '{fact,terms}' AS version) AS pointer
+           SELECT convert_from(newest.state, 'UTF8')::json #> '{fact,terms}' AS version) AS pointer
       LEFT JOIN LATERAL (
            SELECT * FROM daybook_events e
-            WHERE jsonb_typeof(pointer.version) = 'number'
-              AND e.originator_id = asked.stream
-              AND e.originator_version = pointer.version::bigint) AS terms ON true
+            WHERE e.originator_id = asked.stream
+              AND e.originator_version = CASE json_typeof(pointer.version)
+                  WHEN 'number' THEN pointer.version::text::bigint END) AS terms ON true
 """
 INSERT: Final = """
     WITH new_events AS (
@@ -196,11 +196,11 @@ async def _read(connection: Connection, asked: Asked) -> Found:
         keys = (texts(asked.principals), texts(asked.keys))
         commands = await connection.execute(COMMANDS, keys, prepare=True, binary=True)
     if asked.claims:
-        names = (texts(asked.claims),)
-        claims = await connection.execute(CLAIMS, names, prepare=True, binary=True)
+        claims = await connection.execute(CLAIMS, (texts(asked.claims),), prepare=True, binary=True)
     if asked.streams:
-        names = _streams(asked.streams)
-        streams = await connection.execute(STREAMS, names, prepare=True, binary=True)
+        streams = await connection.execute(
+            STREAMS, _streams(asked.streams), prepare=True, binary=True
+        )
     return Found(
         head=ORIGIN,
         commands={

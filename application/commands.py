@@ -18,6 +18,7 @@ from domain.refusals import (
     NotPermitted,
     ReasonMissing,
     Refused,
+    UnprintableText,
 )
 
 EARLIEST: Final = dt.date(1900, 1, 1)
@@ -94,21 +95,27 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
 NO_DETAILS: Final = Details()
 
 
+def check_leave(actor: Actor, details: Details) -> None:
+    """Refused: a booking date named by one who may not."""
+    if details.booking_date is not None and actor.role not in LATE_ENTRY_ROLES:
+        raise NotPermitted(role=actor.role, action="name a booking date")
+
+
 def transaction(actor: Actor, details: Details, today: dt.date) -> Transaction:
-    """A transaction with its dates. Refused: dates no book is open for, a late entry without leave."""
+    """A transaction with its dates. Refused: dates no book is open for, control characters."""
+    if details is not NO_DETAILS:
+        _check_texts(details)
     booking_date, value_date = details.booking_date, details.value_date
     if booking_date is None:
         booking_date = today
-    elif actor.role not in LATE_ENTRY_ROLES:
-        raise NotPermitted(role=actor.role, action="name a booking date")
+    elif booking_date != today and not details.reason:
+        raise ReasonMissing()
     elif booking_date > today:
         raise BookingDateInFuture(booking_date=booking_date, today=today)
     elif booking_date < EARLIEST:
         raise DateOutOfRange(
             field="booking date", date=booking_date, earliest=EARLIEST, latest=today
         )
-    elif booking_date < today and not details.reason:
-        raise ReasonMissing()
     if value_date is None:
         value_date = booking_date
     elif not EARLIEST <= value_date <= today + VALUE_DATE_AHEAD:
@@ -124,6 +131,20 @@ def transaction(actor: Actor, details: Details, today: dt.date) -> Transaction:
         description=details.description,
         reason=details.reason,
     )
+
+
+def check_text(field: str, text: str | None) -> None:
+    """Refused: control characters, which no statement can print and Postgres cannot keep."""
+    if text and not text.isprintable():
+        raise UnprintableText(field=field)
+
+
+def _check_texts(details: Details) -> None:
+    check_text("description", details.description)
+    check_text("category", details.category)
+    check_text("reason", details.reason)
+    for tag in details.tags:
+        check_text("tag", tag)
 
 
 def account_for(books: Books, actor: Actor, account_id: int) -> Account:

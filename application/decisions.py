@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from application.append import Batch, KnownCommand
 from application.books import Answer, Books, Command, Posted, Transaction, answer_known
-from domain.refusals import NotApplied, Refused
+from domain.refusals import KeyReused, NotApplied, Refused
 from ledger.journal import JournalEvent, encode
 
 KnownCommands: TypeAlias = dict[tuple[str, str], KnownCommand]
@@ -57,6 +57,8 @@ def _decide_linked(
     again: bool,
 ) -> list[Answer]:
     """All or none: the first refusal refuses every one, and the others are told which it was."""
+    if len({(command.principal, command.key) for command in commands}) < len(commands):
+        return [command.refuse(KeyReused(field="item")) for command in commands]
     if any((command.principal, command.key) in known for command in commands):
         # They were answered together, so where one is known all are, or the set is another.
         return [_answer_linked(command, known, again) for command in commands]

@@ -47,16 +47,18 @@ class StateCache:
                 found[stream] = entry[0].version
         return found
 
-    def take(self, rows: Iterable[tuple[Any, ...]], head: int) -> None:
-        """States read from the store once the log ended at `head` or later.
+    def take(self, rows: Iterable[tuple[Any, ...]], head: int) -> dict[str, Aggregate]:
+        """States read from the store once the log ended at `head` or later; answers them.
 
-        What is known to be newer stays: a read without the lock may come late.
+        What is known to be newer stays: a read without the lock may come late. Those who need the
+        states now use the answer, since a full cache may not keep them all.
         """
-        for row in rows:
-            state = restore(*row)
-            entry = self._entries.get(row[0])
+        taken = {row[0]: restore(*row) for row in rows}
+        for stream, state in taken.items():
+            entry = self._entries.get(stream)
             if entry is None or entry[0].version <= state.version:
-                self._put(row[0], state, head)
+                self._put(stream, state, head)
+        return taken
 
     def checked(self, streams: Iterable[str], head: int) -> None:
         """The streams were asked for under the lock and had nothing newer."""

@@ -194,12 +194,12 @@ class Writer:
                 asked.streams.pop(stream, None)
         found = append.Found(self._head, {}, {}, [])
         head = self._head if before is None else before.end
+        states = {stream: self._cache.get(stream) for stream in touched}
         try:
             if asked.keys or asked.claims or asked.streams:
                 position = self._head.position
                 found = await append.read(await self._connected("reader"), asked)
-                self._cache.take(found.streams, position)
-            states = {stream: self._cache.get(stream) for stream in touched}
+                states.update(self._cache.take(found.streams, position))
             if before is not None:
                 states.update((s, before.states[s]) for s in touched & before.changed)
                 _take_from(before, commands, found)
@@ -271,16 +271,17 @@ class Writer:
     ) -> _Decided:
         commands = [command for waiting in batch for command in waiting.commands]
         touched = {stream for command in commands for stream in command.streams}
+        states = {stream: self._cache.get(stream) for stream in touched}
         found = await append.begin(connection, self._asked(commands, touched, again))
         self._head = found.head
         position = found.head.position
-        self._cache.take(found.streams, position)
         self._alone = not self._cache.moved(position)
         stale = self._cache.stale(touched)
+        states.update(self._cache.take(found.streams, position))
         if stale:
-            self._cache.take(await append.read_streams(connection, stale), position)
+            newer = await append.read_streams(connection, stale)
+            states.update(self._cache.take(newer, position))
             self._cache.checked(stale, position)
-        states = {stream: self._cache.get(stream) for stream in touched}
         return self._decide(batch, states, found, found.head, again)
 
     # --- Both ways.

@@ -304,7 +304,7 @@ def deposit(account: Account, amount: int) -> list[AccountFact]:
 
 def withdraw(account: Account, amount: int, *, forced: bool = False) -> list[AccountFact]:
     _check_debit(account, amount, forced)
-    return [_moved(Withdrawn, account, amount, forced=forced and amount > account.available)]
+    return [_moved(Withdrawn, account, amount, forced=_is_forced(account, amount))]
 
 
 def send_transfer(account: Account, amount: int, to_account: int) -> list[AccountFact]:
@@ -324,7 +324,15 @@ def send_payment(
     account: Account, amount: int, counterparty: str | None, *, forced: bool = False
 ) -> list[AccountFact]:
     _check_debit(account, amount, forced)
-    return [_moved(PaymentSent, account, amount, counterparty=counterparty, forced=forced)]
+    return [
+        _moved(
+            PaymentSent,
+            account,
+            amount,
+            counterparty=counterparty,
+            forced=_is_forced(account, amount),
+        )
+    ]
 
 
 def receive_payment(account: Account, amount: int, counterparty: str | None) -> list[AccountFact]:
@@ -340,20 +348,24 @@ def credit_interest(account: Account, amount: int) -> list[AccountFact]:
 def charge_interest(account: Account, amount: int) -> list[AccountFact]:
     """The bank's own debit: it is made whether or not the money is there."""
     _check_debit(account, amount, forced=True)
-    return [_moved(InterestCharged, account, amount, forced=amount > account.available)]
+    return [_moved(InterestCharged, account, amount, forced=_is_forced(account, amount))]
 
 
 def charge_fee(account: Account, amount: int) -> list[AccountFact]:
     """The bank's own debit: it is made whether or not the money is there."""
     _check_debit(account, amount, forced=True)
-    return [_moved(FeeCharged, account, amount, forced=amount > account.available)]
+    return [_moved(FeeCharged, account, amount, forced=_is_forced(account, amount))]
 
 
 def reverse_credit(
     account: Account, amount: int, reverses: int, *, forced: bool = False
 ) -> list[AccountFact]:
     _check_debit(account, amount, forced)
-    return [_moved(CreditReversed, account, amount, reverses=reverses, forced=forced)]
+    return [
+        _moved(
+            CreditReversed, account, amount, reverses=reverses, forced=_is_forced(account, amount)
+        )
+    ]
 
 
 def reverse_debit(account: Account, amount: int, reverses: int) -> list[AccountFact]:
@@ -454,6 +466,11 @@ def _check_debit(account: Account, amount: int, forced: bool) -> None:
             available=account.money(account.available),
             requested=account.money(amount),
         )
+
+
+def _is_forced(account: Account, amount: int) -> bool:
+    """Whether a debit that passed the check was made although the money was not there."""
+    return amount > account.available
 
 
 def _moved(kind: type[Movement], account: Account, amount: int, **more: Any) -> Movement:

@@ -4,7 +4,7 @@ An amount is an `int` of minor units wherever its currency is known from beside 
 currency for life), and a `Money` where it is not. No float comes near either.
 """
 
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Final
 
 import msgspec
@@ -34,7 +34,8 @@ DECIMALS: Final[dict[str, int]] = (
     | dict.fromkeys(_FOUR.split(), 4)
     | {"UYI": 0}
 )
-_EXPONENT: Final = {code: Decimal(1).scaleb(-places) for code, places in DECIMALS.items()}
+# Wide enough for every amount that can be posted, and loud where digits would be lost.
+_EXACT: Final = Context(prec=40, traps=[Inexact, InvalidOperation])
 
 
 class Money(msgspec.Struct, frozen=True):
@@ -72,7 +73,10 @@ def minor_units_of(amount: Decimal, currency: str) -> int:
         raise AmountNotPositive(amount=str(amount))
     if amount > MINOR_UNITS_MAX:
         raise AmountTooLarge(amount=str(amount))
-    scaled = amount.scaleb(decimals)
+    try:
+        scaled = amount.scaleb(decimals, _EXACT)
+    except Inexact:
+        raise TooManyDecimals(amount=str(amount), currency=currency, decimals=decimals) from None
     minor_units = int(scaled)
     if minor_units != scaled:
         raise TooManyDecimals(amount=str(amount), currency=currency, decimals=decimals)

@@ -1,7 +1,8 @@
 """Every refusal: a command that was understood and that a rule forbids.
 
 A refusal is a class whose name is the fact; its fields are the figures. Where several apply, the one
-that stands first in this list is the answer, and a test holds the decisions to that order:
+that stands first in this list is the answer, and a test holds the decisions to that order. Of two accounts,
+the one that would receive is looked at before the one that would pay.
 
     Refused
     |- NotFound                     there is nothing of that name that the caller may know of
@@ -16,6 +17,7 @@ that stands first in this list is the answer, and a test holds the decisions to 
     |  |- AmountTooLarge
     |  |- UnknownAccountType
     |  |- SameAccount
+    |  |- UnprintableText
     |  |- ReasonMissing
     |  |- BookingDateInFuture
     |  `- DateOutOfRange
@@ -26,12 +28,12 @@ that stands first in this list is the answer, and a test holds the decisions to 
     |  |- ReferenceTaken
     |  |- TransactionAlreadyReversed
     |  |- TransactionNotReversible
+    |  |- CurrencyMismatch
     |  |- AccountClosed
     |  |- AccountFrozen
     |  |- AccountNotFrozen
     |  |- AccountDormant
     |  |- AccountNotDormant
-    |  |- CurrencyMismatch
     |  |- OverdraftNotOffered
     |  |- OverdraftLimitInUse
     |  |- BalanceNotZero
@@ -102,6 +104,10 @@ class SameAccount(Malformed):
     detail = "Account {account_id} cannot transfer to itself."
 
 
+class UnprintableText(Malformed):
+    detail = "The {field} holds a control character."
+
+
 class ReasonMissing(Malformed):
     detail = "A booking date other than today's needs a reason."
 
@@ -142,6 +148,10 @@ class TransactionNotReversible(Conflicting):
     detail = "Transaction {transaction_id} moved no money that could be moved back."
 
 
+class CurrencyMismatch(Conflicting):
+    detail = "Account {account_id} is kept in {currency}, not in {other}."
+
+
 class AccountClosed(Conflicting):
     detail = "Account {account_id} is closed."
 
@@ -160,10 +170,6 @@ class AccountDormant(Conflicting):
 
 class AccountNotDormant(Conflicting):
     detail = "Account {account_id} is not dormant."
-
-
-class CurrencyMismatch(Conflicting):
-    detail = "Account {account_id} is kept in {currency}, not in {other}."
 
 
 class OverdraftNotOffered(Conflicting):

@@ -9,6 +9,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+# Both are imported so that the table of facts holds every tag wherever events are read.
+from domain import account as _account  # noqa: F401
+from domain import customer as _customer  # noqa: F401
 from domain.facts import FACTS, Fact
 from ledger.chart_of_accounts import CHART, Side
 
