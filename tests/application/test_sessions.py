@@ -55,6 +55,11 @@ def execute(database: str, statement: LiteralString, *arguments: Any) -> None:
         connection.execute(statement, arguments)
 
 
+async def _idle(pool: Pool) -> None:
+    async with pool.connection() as connection:
+        await connection.execute("SELECT pg_sleep(0.2)")
+
+
 async def refreshed(pool: Pool, session: Session) -> Session:
     return await refresh_session(pool, session.refresh_token, secret=SECRET)
 
@@ -101,7 +106,9 @@ def test_many_uses_of_a_token_at_once_all_get_the_same_successor(database: str) 
 
     async def story(pool: Pool) -> tuple[set[Session], Session]:
         session = await start_session(pool, user_id=user_id)
-        answers = await asyncio.gather(*(refreshed(pool, session) for _ in range(40)))
+        # All connections are open before the race begins.
+        await asyncio.gather(*(_idle(pool) for _ in range(8)))
+        answers = await asyncio.gather(*(refreshed(pool, session) for _ in range(200)))
         return set(answers), await refreshed(pool, answers[0])
 
     answers, carried_on = with_pool(database, story, size=8)
