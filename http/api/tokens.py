@@ -95,7 +95,6 @@ class AccessTokens:
         if len(token) > TOKEN_LENGTH_MAX or not _COMPACT.fullmatch(token):
             _refuse("not a compact token of three parts")
         header, payload = (_object(part) for part in token.split(".")[:2])
-        _canonical(token.rpartition(".")[2])
         # The exact set: jwk, jku, x5u, crit, b64 and zip are refused by not being in it.
         if header.keys() != _HEADER_FIELDS:
             _refuse("the header has other fields than ours")
