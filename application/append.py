@@ -30,7 +30,7 @@ HEAD: Final = """
       FROM commits ORDER BY last_position DESC LIMIT 1
 """
 COMMANDS: Final = """
-    SELECT c.principal, c.key, c.fingerprint, c.request, c.status, c.answer, c.position
+    SELECT c.principal, c.key, c.request, c.status, c.answer, c.position
       FROM unnest(%b::text[], %b::text[]) AS asked (principal, key)
       JOIN commands c ON c.principal = asked.principal AND c.key = asked.key
 """
@@ -60,8 +60,9 @@ INSERT: Final = """
         SELECT * FROM unnest(%b::text[], %b::int8[], %b::text[], %b::bytea[], %b::int8[])
     ), new_commands AS (
         INSERT INTO commands (principal, key, fingerprint, request, status, answer, position)
-        SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::int8[],
-                             %b::bytea[], %b::int8[])
+        SELECT principal, key, sha256(request), request, status, answer, position
+          FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::int8[], %b::bytea[], %b::int8[])
+            AS new (principal, key, request, status, answer, position)
     ), new_claims AS (
         INSERT INTO claims (name, holder) SELECT * FROM unnest(%b::text[], %b::text[])
     )
@@ -86,7 +87,6 @@ ORIGIN: Final = Head(0, dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
 class KnownCommand(msgspec.Struct, frozen=True):
     """A command that was answered before."""
 
-    fingerprint: bytes
     request: bytes
     status: int
     answer: bytes
@@ -118,8 +118,8 @@ class Batch:
         self.recorded_at = recorded_at
         # Stream, version, tag and state of each event.
         self.events: list[tuple[bytes, int, bytes, bytes]] = []
-        # Principal, key, fingerprint, request, status, answer and position of each command.
-        self.commands: list[tuple[bytes, bytes, bytes, bytes, int, bytes, int | None]] = []
+        # Principal, key, request, status, answer and position of each command.
+        self.commands: list[tuple[bytes, bytes, bytes, int, bytes, int | None]] = []
         self.claims: list[tuple[bytes, bytes]] = []
         self.statements: list[tuple[str, tuple[Any, ...]]] = []
 
@@ -129,9 +129,7 @@ class Batch:
 
     def parameters(self) -> tuple[Any, ...]:
         streams, versions, tags, states = _columns(self.events, 4)
-        principals, keys, fingerprints, requests, statuses, answers, positions = _columns(
-            self.commands, 7
-        )
+        principals, keys, requests, statuses, answers, positions = _columns(self.commands, 6)
         names, holders = _columns(self.claims, 2)
         first, last = self.first_position, self.last_position
         return (
@@ -142,7 +140,6 @@ class Batch:
             int8s(range(first, last + 1)),
             texts(principals),
             texts(keys),
-            byteas(fingerprints),
             byteas(requests),
             int8s(statuses),
             byteas(answers),

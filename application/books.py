@@ -5,7 +5,6 @@ whole. Nothing here touches the store.
 """
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -87,9 +86,6 @@ class Command(msgspec.Struct, kw_only=True):
     claims: Sequence[str] = ()
     statements: Sequence[tuple[str, tuple[Any, ...]]] = ()
 
-    def fingerprint(self) -> bytes:
-        return hashlib.sha256(self.request).digest()
-
 
 class Books:
     """States and claims, as the decisions so far have left them; a refused one is taken back.
@@ -168,7 +164,7 @@ class Books:
 
 def answer_known(command: Command, known: KnownCommand, *, replayed: bool) -> Answer:
     """The answer that was given first; another request under the same key is refused by field."""
-    if known.fingerprint != command.fingerprint():
+    if known.request != command.request:
         return command.refuse(KeyReused(field=_differing_field(known.request, command.request)))
     return Answer(known.status, known.answer, known.position, replayed)
 

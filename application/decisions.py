@@ -94,7 +94,7 @@ def _append(transaction: Transaction, key: str, rows: Batch) -> Posted:
     transaction_id = rows.first_position + len(events)
     recorded_at = rows.recorded_at
     for draft in transaction.drafts:
-        recorded_at = rows.recorded_at + dt.timedelta(microseconds=len(events))
+        recorded_at = rows.recorded_at + dt.timedelta(0, 0, len(events))
         event: JournalEvent[Any] = JournalEvent(
             fact=draft.fact,
             entry=draft.entry,
@@ -124,7 +124,7 @@ def _record(
 ) -> Answer:
     """Keep the answer under the command's key, for the life of the ledger."""
     position = posted[-1].position if posted else None
-    row = (command.fingerprint(), command.request, answer.status, answer.body, position)
+    row = (command.request, answer.status, answer.body, position)
     rows.commands.append((command.principal.encode(), command.key.encode(), *row))
     known[command.principal, command.key] = KnownCommand(*row)
     if posted:
