@@ -2,12 +2,14 @@
 
 CREATE SCHEMA readmodels;
 
--- How far the projector has read; committed together with the rows of every view.
+-- How far the projector has read; committed together with the rows of every view. Always one row,
+-- and its lock is what a batch and the swap of a rebuild take turns by. A swap raises the generation.
 CREATE TABLE readmodels.projection (
     position bigint NOT NULL,
-    recorded_at timestamptz
+    recorded_at timestamptz,
+    generation bigint NOT NULL
 );
-INSERT INTO readmodels.projection VALUES (0, NULL);
+INSERT INTO readmodels.projection VALUES (0, NULL, 1);
 
 -- Accounts with their terms and current balance, in minor units.
 CREATE TABLE readmodels.accounts (
@@ -22,9 +24,13 @@ CREATE TABLE readmodels.accounts (
     balance bigint NOT NULL,
     held bigint NOT NULL,
     version bigint NOT NULL,
+    -- Of the event that opened the account, and of its newest.
+    opened_position bigint NOT NULL,
     position bigint NOT NULL,
     -- The latest booking date so far: a line before it is a late entry.
-    booked_through date
+    booked_through date,
+    -- By how many days the latest of its late entries was late.
+    lateness_max integer NOT NULL
 );
 CREATE UNIQUE INDEX accounts_id ON readmodels.accounts (account_id);
 CREATE UNIQUE INDEX accounts_reference ON readmodels.accounts (reference);
@@ -39,9 +45,20 @@ CREATE TABLE readmodels.account_holders (
 CREATE UNIQUE INDEX account_holders_user ON readmodels.account_holders (user_id, account_id);
 CREATE INDEX account_holders_account ON readmodels.account_holders (account_id);
 
+-- What was agreed about an account, from each change on: one row a change.
+CREATE TABLE readmodels.account_terms (
+    account_id bigint NOT NULL,
+    position bigint NOT NULL,
+    booking_date date NOT NULL,
+    status text NOT NULL,
+    restriction text NOT NULL,
+    overdraft_limit bigint NOT NULL
+);
+CREATE UNIQUE INDEX account_terms_account ON readmodels.account_terms (account_id, position);
+
 -- One row a posting. Lines of customer accounts carry the balance after them in the log's order,
--- seen by the holder; `late` marks one booked before an earlier line of the same account, so that
--- among the others booking dates and positions grow together.
+-- seen by the holder, and the latest booking date up to them. A line booked before that date is late;
+-- among the others of an account, booking dates and positions grow together.
 CREATE TABLE readmodels.journal_lines (
     position bigint NOT NULL,
     line smallint NOT NULL,
@@ -54,19 +71,23 @@ CREATE TABLE readmodels.journal_lines (
     balance bigint,
     booking_date date NOT NULL,
     value_date date NOT NULL,
-    late boolean NOT NULL
+    booked_through date
 );
 CREATE UNIQUE INDEX journal_lines_position ON readmodels.journal_lines (position, line);
+CREATE INDEX journal_lines_ledger_account ON readmodels.journal_lines (ledger_account, position);
 CREATE INDEX journal_lines_account ON readmodels.journal_lines (account_id, position)
     WHERE account_id IS NOT NULL;
 CREATE INDEX journal_lines_account_booked ON readmodels.journal_lines
-    (account_id, booking_date, position) WHERE account_id IS NOT NULL;
+    (account_id, booking_date, position) WHERE booking_date = booked_through;
 CREATE INDEX journal_lines_account_late ON readmodels.journal_lines
-    (account_id, booking_date, position) WHERE account_id IS NOT NULL AND late;
+    (account_id, booking_date, position) INCLUDE (debit, credit)
+    WHERE booking_date < booked_through;
 
 -- One row a transaction. Amounts are minor units.
 CREATE TABLE readmodels.transactions (
     transaction_id bigint NOT NULL,
+    -- Of its first event that moved money; from there on it is known.
+    position bigint NOT NULL,
     kind text NOT NULL,
     source_account_id bigint,
     destination_account_id bigint,

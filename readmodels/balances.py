@@ -1,0 +1,76 @@
+"""The balance of an account as of any day, as known at any position.
+
+Of the lines of an account, those that are not late have booking dates and positions that grow
+together, so "booked by then and known by then" is a prefix of them, and its last line carries their sum
+and that of the late lines before it. What remains are late lines that came after that line and
+belong before the day: none or few, and within a window as wide as the latest of them was late.
+"""
+
+from typing import Final
+
+import msgspec
+
+from readmodels.moments import Moment
+from readmodels.reading import Connection
+
+# The account as known at a position: its terms on the day, and its balance. The outer joins make an
+# account without terms on that day one without an overdraft, and one without lines one at zero.
+BALANCE: Final = """
+    SELECT a.account_id, a.currency, a.held, coalesce(terms.overdraft_limit, 0),
+           CASE WHEN newest.booked_through <= %(as_of)s THEN newest.balance
+                ELSE coalesce(anchor.balance, 0)
+                     + (SELECT coalesce(sum(late.credit - late.debit), 0)::bigint
+                          FROM readmodels.journal_lines late
+                         WHERE late.account_id = a.account_id
+                           AND late.booking_date < late.booked_through
+                           AND late.booking_date <= %(as_of)s
+                           AND late.booking_date
+                               >= coalesce(anchor.booking_date - a.lateness_max, '-infinity')
+                           AND late.position > coalesce(anchor.position, 0)
+                           AND late.position <= %(known_at)s)
+           END
+      FROM readmodels.accounts a
+      LEFT JOIN LATERAL (
+           SELECT t.overdraft_limit FROM readmodels.account_terms t
+            WHERE t.account_id = a.account_id AND t.position <= %(known_at)s
+              AND t.booking_date <= %(as_of)s
+            ORDER BY t.position DESC LIMIT 1) AS terms ON true
+      LEFT JOIN LATERAL (
+           SELECT l.booked_through, l.balance FROM readmodels.journal_lines l
+            WHERE l.account_id = a.account_id AND l.position <= %(known_at)s
+            ORDER BY l.position DESC LIMIT 1) AS newest ON true
+      LEFT JOIN LATERAL (
+           SELECT l.booking_date, l.position, l.balance FROM readmodels.journal_lines l
+            WHERE l.account_id = a.account_id AND l.booking_date = l.booked_through
+              AND l.booking_date <= %(as_of)s AND newest.booked_through > %(as_of)s
+            ORDER BY l.booking_date DESC, l.position DESC LIMIT 1) AS anchor ON true
+     WHERE a.account_id = %(account_id)s AND a.opened_position <= %(known_at)s
+"""
+
+
+class BalanceRow(msgspec.Struct, frozen=True):
+    """Minor units, seen by the holder. `position` is the position as known at."""
+
+    account_id: int
+    currency: str
+    balance: int
+    held: int
+    available: int
+    position: int
+
+
+async def balance(connection: Connection, account_id: int, moment: Moment) -> BalanceRow | None:
+    """The balance at the end of the day `as_of`; None where the account was not known then.
+
+    `available` rests on the overdraft limit of that day, as it was known. What is held is held now.
+    """
+    found = await connection.execute(
+        BALANCE,
+        {"account_id": account_id, "as_of": moment.as_of, "known_at": moment.known_at},
+    )
+    row = await found.fetchone()
+    if row is None:
+        return None
+    _, currency, held, overdraft_limit, booked = row
+    available = booked - held + overdraft_limit
+    return BalanceRow(account_id, currency, booked, held, available, moment.known_at)

@@ -1,0 +1,203 @@
+"""From events of the log to rows of every view, in memory: one batch of the projector."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from domain.account import Movement, TermsFact
+from ledger.journal import JournalEvent, Posting, decode
+from readmodels.transaction_rows import TransactionRows
+from readmodels.trial_balance import RUN_BITS
+
+ACCOUNT: Final = "account-"
+
+# Position, stream, version, tag and state, as they stand in the log.
+LogRow: TypeAlias = tuple[int, str, int, str, bytes]
+
+
+class LogGap(Exception):
+    """The log does not go on where the views stopped: positions are missing. Nothing is skipped."""
+
+
+class PoisonedEvent(Exception):
+    """An event that cannot be projected: the views stop before it, and someone must look."""
+
+    def __init__(self, position: int, stream: str, tag: str, reason: object) -> None:
+        super().__init__(
+            f"the event at position {position} ({tag} of {stream}) cannot be projected: {reason}"
+        )
+        self.position = position
+
+
+class Contradiction(Exception):
+    """An event does not follow from what the log held before it."""
+
+
+class AccountState(msgspec.Struct):
+    """What the next event of an account is held against. Not rolled back: throw it away instead."""
+
+    version: int = 0
+    balance: int = 0
+    booked_through: dt.date | None = None
+    lateness_max: int = 0
+    opened_position: int = 0
+    position: int = 0
+
+
+class Batch:
+    """The rows of one database transaction of the projector."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+        self.last = after
+        self.recorded_at: dt.datetime | None = None
+        self.changed: dict[str, AccountState] = {}
+        # The newest terms of each account whose terms changed, and a row for each change.
+        self.terms: dict[str, TermsFact] = {}
+        self.terms_lines: list[str] = []
+        self.lines: list[str] = []
+        self.transactions = TransactionRows()
+        # Run, ledger account, currency and booking date -> debits and credits.
+        self.totals: dict[tuple[int, int, str, str], list[int]] = {}
+
+    @property
+    def events(self) -> int:
+        return self.last - self.after
+
+
+def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]) -> Batch:
+    """The rows that follow from the events after position `after`, all of whole transactions.
+
+    `states` holds every account that is in the views and touched by the events, and is changed. Raises
+    `LogGap`, and `PoisonedEvent` for the first event that cannot be projected.
+    """
+    batch = Batch(after)
+    position = after
+    event: JournalEvent[Any] | None = None
+    for found, stream, version, tag, state in log_rows:
+        position += 1
+        if found != position:
+            raise LogGap(f"after position {position - 1} the log goes on at {found}")
+        try:
+            event = decode(tag, state)
+            if stream.startswith(ACCOUNT):
+                _account_event(batch, states, position, stream, version, event)
+            elif event.entry:
+                _entry(batch, position, event, None, "")
+            batch.transactions.add(position, event)
+        except Exception as error:
+            raise PoisonedEvent(position, stream, tag, error) from error
+    batch.transactions.end()
+    batch.last = position
+    batch.recorded_at = None if event is None else event.recorded_at
+    return batch
+
+
+def whole_transactions(log_rows: list[LogRow]) -> list[LogRow]:
+    """The rows without the events of the last transaction, of which more may follow in the log.
+
+    Empty where all of them are of one transaction.
+    """
+    first, *_, (last, stream, _, tag, state) = log_rows
+    try:
+        transaction_id = decode(tag, state).transaction_id
+    except Exception as error:
+        raise PoisonedEvent(last, stream, tag, error) from error
+    return log_rows[: max(0, transaction_id - first[0])]
+
+
+def _account_event(
+    batch: Batch,
+    states: dict[str, AccountState],
+    position: int,
+    stream: str,
+    version: int,
+    event: JournalEvent[Any],
+) -> None:
+    account = states.get(stream)
+    if account is None:
+        account = states[stream] = AccountState(opened_position=position)
+    account.version += 1
+    if version != account.version:
+        raise Contradiction(f"version {version} follows version {account.version - 1}")
+    account.position = position
+    batch.changed[stream] = account
+    fact = event.fact
+    if event.entry:
+        _entry(batch, position, event, account, stream)
+    if isinstance(fact, TermsFact):
+        batch.terms[stream] = fact
+        terms = fact.terms
+        batch.terms_lines.append(
+            f"{stream[8:]}\t{position}\t{event.booking_date}\t{terms.status}\t"
+            f"{terms.restriction}\t{terms.overdraft_limit}\n"
+        )
+    elif not isinstance(fact, Movement):
+        raise Contradiction("it is no fact of an account")
+    if fact.balance != account.balance:
+        raise Contradiction(
+            f"it carries a balance of {fact.balance}, and its entries come to {account.balance}"
+        )
+
+
+def _entry(
+    batch: Batch,
+    position: int,
+    event: JournalEvent[Any],
+    account: AccountState | None,
+    stream: str,
+) -> None:
+    """A line for each posting of an entry, and its part of the totals."""
+    booked = f"{event.booking_date}"
+    run, lines, totals = position >> RUN_BITS, batch.lines, batch.totals
+    head = f"{position}\t"
+    posted = False
+    for number, (ledger_account, sub_account, side, amount, currency) in enumerate(
+        map(_fields, event.entry)
+    ):
+        if side == "D":
+            debit, credit = amount, 0
+        else:
+            debit, credit = 0, amount
+        key = (run, ledger_account, currency, booked)
+        total = totals.get(key)
+        if total is None:
+            totals[key] = [debit, credit]
+        else:
+            total[0] += debit
+            total[1] += credit
+        if sub_account is None or not sub_account.startswith(ACCOUNT):
+            account_id = balance = through = "\\N"
+        else:
+            if account is None or sub_account != stream or posted:
+                raise Contradiction(f"it posts to {sub_account} from outside, or twice")
+            posted = True
+            through = _booked(account, event.booking_date)
+            account.balance += credit - debit
+            account_id, balance = stream[8:], f"{account.balance}"
+        lines.append(
+            f"{head}{number}\t{event.transaction_id}\t{ledger_account}\t{account_id}\t{currency}"
+            f"\t{debit}\t{credit}\t{balance}\t{booked}\t{event.value_date}\t{through}\n"
+        )
+
+
+def _fields(posting: Posting) -> tuple[int, str | None, str, int, str]:
+    return (
+        posting.ledger_account,
+        posting.sub_account,
+        posting.side,
+        posting.amount,
+        posting.currency,
+    )
+
+
+def _booked(account: AccountState, booking_date: dt.date) -> str:
+    """Note a booking date; answer the latest there has been."""
+    through = account.booked_through
+    if through is None or booking_date >= through:
+        account.booked_through = booking_date
+        return f"{booking_date}"
+    account.lateness_max = max(account.lateness_max, (through - booking_date).days)
+    return f"{through}"

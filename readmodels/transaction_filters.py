@@ -1,0 +1,61 @@
+"""Which transactions a reader wants to see."""
+
+import datetime as dt
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from readmodels.reading import pattern_of
+
+Status: TypeAlias = Literal["pending", "completed", "reversed", "failed"]
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """What a transaction must satisfy, all together. Amounts are minor units; both ends count.
+
+    `text` is looked for in the description, whatever its case. `status` is as known at the moment.
+    """
+
+    account_id: int | None = None
+    kind: str | None = None
+    category: str | None = None
+    tag: str | None = None
+    amount_min: int | None = None
+    amount_max: int | None = None
+    booked_from: dt.date | None = None
+    booked_to: dt.date | None = None
+    status: Status | None = None
+    text: str | None = None
+
+
+NO_FILTERS = Filters()
+
+_CONDITIONS = {
+    "kind": "t.kind = %(kind)s",
+    "category": "t.category = %(category)s",
+    "tag": "t.tags @> ARRAY[%(tag)s::text]",
+    "amount_min": "t.amount >= %(amount_min)s",
+    "amount_max": "t.amount <= %(amount_max)s",
+    "booked_from": "t.booking_date >= %(booked_from)s",
+    "booked_to": "t.booking_date <= %(booked_to)s",
+    "text": "t.description ILIKE %(text)s",
+}
+_REVERSED = "coalesce(t.reversed_by <= %(known_at)s, false)"
+
+
+def conditions(filters: Filters, parameters: dict[str, Any]) -> str:
+    """SQL over the transaction `t`, to follow other conditions; its values are put into `parameters`."""
+    wanted = []
+    for field, condition in _CONDITIONS.items():
+        value = getattr(filters, field)
+        if value is not None:
+            parameters[field] = pattern_of(value) if field == "text" else value
+            wanted.append(condition)
+    if filters.status == "reversed":
+        wanted.append(_REVERSED)
+    elif filters.status == "completed":
+        wanted.append(f"NOT {_REVERSED}")
+    elif filters.status is not None:
+        # Only what moved money is here, and that is completed at once.
+        wanted.append("false")
+    return "".join(f" AND {condition}" for condition in wanted)

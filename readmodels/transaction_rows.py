@@ -1,0 +1,96 @@
+"""From the events of a transaction to its one row."""
+
+import datetime as dt
+from typing import Any, Final
+
+from domain.account import (
+    Credit,
+    CreditReversed,
+    Debit,
+    DebitReversed,
+    Deposited,
+    FeeCharged,
+    InterestCharged,
+    InterestCredited,
+    PaymentReceived,
+    PaymentSent,
+    TransferReceived,
+    TransferSent,
+    Withdrawn,
+)
+from domain.facts import Fact
+from ledger.journal import JournalEvent
+from readmodels.copy_text import NULL, number_of, text_of, texts_of
+
+KINDS: Final[dict[type[Fact], str]] = {
+    Deposited: "deposit",
+    Withdrawn: "withdrawal",
+    TransferSent: "transfer",
+    TransferReceived: "transfer",
+    PaymentSent: "payment_sent",
+    PaymentReceived: "payment_received",
+    InterestCredited: "interest_credited",
+    InterestCharged: "interest_charged",
+    FeeCharged: "fee",
+    CreditReversed: "reversal",
+    DebitReversed: "reversal",
+}
+
+
+class TransactionRows:
+    """Rows in the text form of COPY; a transaction's row is made when the next begins."""
+
+    def __init__(self) -> None:
+        self.rows: list[str] = []
+        # The reversed transaction and the one that reverses it.
+        self.reversals: list[tuple[int, int]] = []
+        self._transaction_id = 0
+        self._recorded_at: dt.datetime | None = None
+        self._position = 0
+        self._event: JournalEvent[Any] | None = None
+        self._source = self._destination = NULL
+
+    def add(self, position: int, event: JournalEvent[Any]) -> None:
+        if event.transaction_id != self._transaction_id:
+            self.end()
+            self._transaction_id = event.transaction_id
+            self._recorded_at = event.recorded_at
+        if not event.entry:
+            return
+        if self._event is None:
+            self._event, self._position = event, position
+        for posting in event.entry:
+            sub_account = posting.sub_account
+            if sub_account is not None and sub_account.startswith("account-"):
+                if posting.side == "D":
+                    self._source = sub_account[8:]
+                else:
+                    self._destination = sub_account[8:]
+
+    def end(self) -> None:
+        """The transaction is complete: make its row, if it moved money."""
+        event = self._event
+        if event is None:
+            return
+        fact, transaction_id = event.fact, self._transaction_id
+        reverses: int | None = getattr(fact, "reverses", None)
+        if reverses is not None:
+            self.reversals.append((reverses, transaction_id))
+        posting = event.entry[0]
+        amount = fact.amount if isinstance(fact, Credit | Debit) else posting.amount
+        self.rows.append(
+            f"{transaction_id}\t{self._position}\t{KINDS.get(type(fact)) or _kind(fact)}"
+            f"\t{self._source}\t{self._destination}\t{amount}\t{posting.currency}"
+            f"\t{self._recorded_at}\t{event.booking_date}\t{event.value_date}"
+            f"\t{text_of(event.category)}\t{texts_of(event.tags) if event.tags else '{}'}"
+            f"\t{text_of(event.description)}\t{text_of(event.reason)}"
+            f"\t{text_of(getattr(fact, 'counterparty', None))}\t{text_of(event.actor)}"
+            f"\t{number_of(reverses)}\t{NULL}\n"
+        )
+        self._event = None
+        self._source = self._destination = NULL
+
+
+def _kind(fact: Fact) -> str:
+    """What has no name of its own is called by its tag, without the number."""
+    return fact.TAG.rsplit(".", 1)[0]

@@ -1,0 +1,152 @@
+"""Writing a batch into the tables of the views; `schema` is theirs, or that of a rebuild beside them."""
+
+from typing import Any, Final, TypeAlias
+
+import psycopg
+
+from readmodels.copy_text import array_of
+from readmodels.fold import ACCOUNT, AccountState, Batch
+
+SyncConnection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+LIVE: Final = "readmodels"
+
+# The tables of each view that can be rebuilt alone.
+VIEWS: Final[dict[str, tuple[str, ...]]] = {
+    "accounts": ("accounts", "account_holders", "account_terms"),
+    "journal_lines": ("journal_lines",),
+    "transactions": ("transactions",),
+    "ledger_totals": ("ledger_totals",),
+}
+
+STATES: Final = """
+    SELECT account_id, version, balance, booked_through, lateness_max, opened_position, position
+      FROM {schema}.accounts WHERE account_id = ANY(%s::bigint[])
+"""
+# The balance and what else moves with it, of accounts that are in the view.
+MOVE_ACCOUNTS: Final = """
+    UPDATE {schema}.accounts a
+       SET version = n.version, balance = n.balance, booked_through = n.booked_through,
+           lateness_max = n.lateness_max, position = n.position
+      FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::int[], %s::bigint[])
+        AS n (account_id, version, balance, booked_through, lateness_max, position)
+     WHERE a.account_id = n.account_id
+"""
+PUT_ACCOUNTS: Final = """
+    INSERT INTO {schema}.accounts
+           (account_id, version, balance, booked_through, lateness_max, position, opened_position,
+            overdraft_limit, opened_on, account_type, currency, status, restriction, reference, held)
+    SELECT n.*, 0
+      FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::int[], %s::bigint[],
+                  %s::bigint[], %s::bigint[], %s::date[], %s::text[], %s::text[], %s::text[],
+                  %s::text[], %s::text[]) AS n
+        ON CONFLICT (account_id) DO UPDATE
+       SET version = excluded.version, balance = excluded.balance,
+           booked_through = excluded.booked_through, lateness_max = excluded.lateness_max,
+           position = excluded.position, overdraft_limit = excluded.overdraft_limit,
+           status = excluded.status, restriction = excluded.restriction,
+           reference = excluded.reference
+"""
+DROP_HOLDERS: Final = "DELETE FROM {schema}.account_holders WHERE account_id = ANY(%s::bigint[])"
+PUT_HOLDERS: Final = """
+    INSERT INTO {schema}.account_holders (user_id, account_id, holder_right)
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[])
+"""
+PUT_TOTALS: Final = """
+    INSERT INTO {schema}.ledger_totals AS t
+           (run, ledger_account, currency, booking_date, debits, credits)
+    SELECT * FROM unnest(%s::bigint[], %s::smallint[], %s::text[], %s::date[], %s::bigint[],
+                         %s::bigint[])
+        ON CONFLICT (run, ledger_account, currency, booking_date) DO UPDATE
+       SET debits = t.debits + excluded.debits, credits = t.credits + excluded.credits
+"""
+MARK_REVERSED: Final = """
+    UPDATE {schema}.transactions t SET reversed_by = n.reversed_by
+      FROM unnest(%s::bigint[], %s::bigint[]) AS n (transaction_id, reversed_by)
+     WHERE t.transaction_id = n.transaction_id
+"""
+
+
+def read_states(
+    connection: SyncConnection, schema: str, streams: set[str]
+) -> dict[str, AccountState]:
+    """The states of accounts as the view has them; those it has not are absent."""
+    ids = array_of(stream.removeprefix(ACCOUNT) for stream in streams)
+    found = connection.execute(STATES.format(schema=schema), (ids,), binary=True)
+    return {f"{ACCOUNT}{row[0]}": AccountState(*row[1:]) for row in found}
+
+
+def write(connection: SyncConnection, schema: str, batch: Batch) -> None:
+    """Write every row of the batch, within the database transaction of the caller."""
+    transactions = batch.transactions
+    _copy(connection, f"{schema}.journal_lines", batch.lines)
+    _copy(connection, f"{schema}.transactions", transactions.rows)
+    _copy(connection, f"{schema}.account_terms", batch.terms_lines)
+    if transactions.reversals:
+        columns = zip(*transactions.reversals, strict=True)
+        _run(connection, MARK_REVERSED, schema, *map(array_of, columns))
+    if batch.totals:
+        keys = zip(*batch.totals, strict=True)
+        sums = zip(*batch.totals.values(), strict=True)
+        _run(connection, PUT_TOTALS, schema, *map(array_of, (*keys, *sums)))
+    _write_accounts(connection, schema, batch)
+
+
+def _write_accounts(connection: SyncConnection, schema: str, batch: Batch) -> None:
+    if batch.terms:
+        _put_terms(connection, schema, batch)
+    moved = [(s, a) for s, a in batch.changed.items() if s not in batch.terms]
+    if moved:
+        rows = (
+            (s[8:], a.version, a.balance, a.booked_through, a.lateness_max, a.position)
+            for s, a in moved
+        )
+        columns = zip(*rows, strict=True)
+        _run(connection, MOVE_ACCOUNTS, schema, *map(array_of, columns))
+
+
+def _put_terms(connection: SyncConnection, schema: str, batch: Batch) -> None:
+    numbers, words = [], []
+    holders: list[tuple[int, int, str]] = []
+    for stream, fact in batch.terms.items():
+        account, terms = batch.changed[stream], fact.terms
+        account_id = int(stream[8:])
+        numbers.append(
+            (
+                account_id,
+                account.version,
+                account.balance,
+                account.booked_through,
+                account.lateness_max,
+                account.position,
+                account.opened_position,
+                terms.overdraft_limit,
+                terms.opened_on,
+            )
+        )
+        words.append(
+            (
+                terms.account_type,
+                terms.currency,
+                terms.status,
+                terms.restriction,
+                terms.reference,
+            )
+        )
+        holders.extend((h.user_id, account_id, h.right) for h in terms.holders)
+    columns = map(array_of, zip(*numbers, strict=True))
+    _run(connection, PUT_ACCOUNTS, schema, *columns, *map(list, zip(*words, strict=True)))
+    known = [s[8:] for s in batch.terms if batch.changed[s].opened_position <= batch.after]
+    if known:
+        _run(connection, DROP_HOLDERS, schema, array_of(known))
+    _run(connection, PUT_HOLDERS, schema, *map(array_of, zip(*holders, strict=True)))
+
+
+def _copy(connection: SyncConnection, table: str, rows: list[str]) -> None:
+    if rows:
+        with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
+            copy.write("".join(rows).encode())
+
+
+def _run(connection: SyncConnection, statement: str, schema: str, *parameters: object) -> None:
+    connection.execute(statement.format(schema=schema), parameters, prepare=True)
