@@ -1,0 +1,342 @@
+"""The Berka bank brought in: its clients, its accounts, and every transaction on its own day.
+
+Everything goes through the writer under a key made from the bank's own number, so a second import,
+or one that was killed and starts again, finds what the first one did and adds what is missing.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any, Final, Literal, LiteralString, TypeVar
+
+import msgspec
+import psycopg
+
+from application import accounts
+from application.books import Answer, Command
+from application.commands import Details
+from application.transact import Writer
+from application.users import NewUser
+from daybook.berka_files import (
+    Advance,
+    BankAccount,
+    BerkaFiles,
+    Client,
+    Disposition,
+    Fault,
+    Movement,
+    Place,
+    bank_accounts,
+    clients,
+    dispositions,
+    movements,
+)
+from daybook.loading import NO_PASSWORD, Told, answered, ask, fresh_ids, register, told
+from domain.money import decimal_of
+
+CURRENCY: Final = "CZK"
+REASON: Final = "import"
+NOTHING: Final = Decimal(0)
+
+KNOWN_USERS: Final = """
+    SELECT substr(username, 14)::bigint, user_id FROM users
+     WHERE username ~ '^berka-client-[0-9]{1,15}$'
+"""
+KNOWN_ACCOUNTS: Final = """
+    SELECT substr(name, 25)::bigint, substr(holder, 9)::bigint FROM claims
+     WHERE name ~ '^account-reference/berka-[0-9]{1,15}$'
+"""
+
+
+Row = TypeVar("Row", Client, BankAccount, Disposition, Movement)
+Listed = TypeVar("Listed", Client, BankAccount)
+
+
+class Count(msgspec.Struct):
+    """What became of the rows of one kind."""
+
+    read: int = 0
+    posted: int = 0
+    already_there: int = 0
+    refused: int = 0
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """How far a balance of ours is from the printed one, and at which row."""
+
+    amount: Decimal
+    place: Place
+    account_id: int
+    trans_id: int
+
+
+class Report(msgspec.Struct):
+    """What an import did. `largest_step` compares one step, `largest_difference` a running balance.
+
+    The printed balances are rounded to 0.1, so a step may differ by as much, and the steps of an
+    account may add up.
+    """
+
+    clients: Count = msgspec.field(default_factory=Count)
+    dispositions: Count = msgspec.field(default_factory=Count)
+    accounts: Count = msgspec.field(default_factory=Count)
+    transactions: Count = msgspec.field(default_factory=Count)
+    refusals: list[Fault] = []
+    largest_step: Difference | None = None
+    largest_difference: Difference | None = None
+    elapsed_seconds: float = 0.0
+
+    @property
+    def rows_read(self) -> int:
+        counts = (self.clients, self.dispositions, self.accounts, self.transactions)
+        return sum(count.read for count in counts)
+
+    def refuse(self, count: Count, place: Place, reason: str) -> None:
+        count.refused += 1
+        self.refusals.append(Fault(place, reason))
+
+
+async def import_berka(
+    conninfo: str, files: BerkaFiles, *, zone: dt.tzinfo, advance: Advance
+) -> Report:
+    """Import what is not yet there. `advance` is told of compressed bytes as they are read.
+
+    Rows that cannot be read or that the bank refuses are in the report; everything else is posted.
+    Raises `Unavailable` or `OutcomeUnknown` where the store fails; importing again carries on.
+    """
+    began = time.perf_counter()
+    report = Report()
+    writer = Writer(conninfo, zone=zone)
+    writer.start()
+    try:
+        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+            users = await _register_clients(writer, connection, files, report, advance)
+            opened = await _open_accounts(writer, connection, files, users, report, advance)
+        await _post_movements(writer, files, opened, report, advance)
+    finally:
+        await writer.stop()
+    report.refusals.sort(key=lambda fault: (fault.place.file, fault.place.line))
+    report.elapsed_seconds = time.perf_counter() - began
+    return report
+
+
+async def _register_clients(
+    writer: Writer,
+    connection: psycopg.AsyncConnection[Any],
+    files: BerkaFiles,
+    report: Report,
+    advance: Advance,
+) -> dict[int, int]:
+    """The user of every client: one who cannot sign in, and of whom nothing is kept but a number."""
+    count = report.clients
+    found = _once(_sound(clients(files.client, advance), count, report), "client", count, report)
+    known = await _known(connection, KNOWN_USERS)
+    ids = await _ids(connection, "user_ids", found, known)
+
+    def command(client_id: int) -> Command:
+        username = f"berka-client-{client_id}"
+        user = NewUser(ids[client_id], username, f"{username}@berka.invalid", "user", NO_PASSWORD)
+        return register(username, user)
+
+    users = {}
+    asked = ((client, command(client_id)) for client_id, client in found.items())
+    async for client, answer in answered(writer, asked):
+        said = _settled(client, answer, count, report)
+        if said is not None and said.user_id is not None:
+            users[client.client_id] = said.user_id
+    return users
+
+
+async def _open_accounts(
+    writer: Writer,
+    connection: psycopg.AsyncConnection[Any],
+    files: BerkaFiles,
+    users: dict[int, int],
+    report: Report,
+    advance: Advance,
+) -> dict[int, int]:
+    """Our account of every account of theirs that is open: the one that carries its reference."""
+    count = report.accounts
+    rows = _sound(bank_accounts(files.account, advance), count, report)
+    found = _once(rows, "account", count, report)
+    holders = _holders(files, users, found, report, advance)
+    opened = await _known(connection, KNOWN_ACCOUNTS)
+    ids = await _ids(connection, "account_ids", found, opened)
+
+    def asked() -> Iterator[tuple[BankAccount, Command]]:
+        for number, row in found.items():
+            owner, *authorised = holders.get(number, [None])
+            if owner is None:
+                report.refuse(
+                    count, row.place, f"account {number} has no owner in {files.disp.name}"
+                )
+                continue
+            yield (
+                row,
+                accounts.open_account(
+                    ask(f"berka-account-{number}"),
+                    account_id=ids[number],
+                    user_id=owner,
+                    account_type="checking",
+                    currency=CURRENCY,
+                    reference=f"berka-{number}",
+                    authorised=[user for user in authorised if user is not None],
+                    opened_on=row.opened_on,
+                ),
+            )
+
+    async for row, answer in answered(writer, asked()):
+        said = _settled(row, answer, count, report)
+        if said is not None and said.account_id is not None:
+            opened[row.account_id] = said.account_id
+    return opened
+
+
+def _holders(
+    files: BerkaFiles,
+    users: dict[int, int],
+    found: dict[int, BankAccount],
+    report: Report,
+    advance: Advance,
+) -> dict[int, list[int | None]]:
+    """The users of each account: first its owner, or None, then those authorised to use it."""
+    count = report.dispositions
+    holders: dict[int, list[int | None]] = {}
+    for row in _sound(dispositions(files.disp, advance), count, report):
+        holding = holders.setdefault(row.account_id, [None])
+        user = users.get(row.client_id)
+        reason = None
+        if row.account_id not in found:
+            reason = f"account {row.account_id} is not in {files.account.name}"
+        elif user is None:
+            reason = f"client {row.client_id} is not in {files.client.name}"
+        elif user in holding:
+            reason = f"client {row.client_id} holds account {row.account_id} already"
+        elif row.right == "owner" and holding[0] is not None:
+            reason = f"account {row.account_id} has an owner already"
+        if reason is not None:
+            report.refuse(count, row.place, reason)
+        elif row.right == "owner":
+            holding[0] = user
+        else:
+            holding.append(user)
+    return holders
+
+
+async def _post_movements(
+    writer: Writer, files: BerkaFiles, opened: dict[int, int], report: Report, advance: Advance
+) -> None:
+    count = report.transactions
+
+    def asked() -> Iterator[tuple[Movement, Command]]:
+        for row in _sound(movements(files.trans, advance), count, report):
+            account_id = opened.get(row.account_id)
+            if account_id is None:
+                report.refuse(count, row.place, f"account {row.account_id} was not opened")
+                continue
+            yield row, _movement(row, account_id)
+
+    differences: dict[int, Decimal] = {}
+    async for row, answer in answered(writer, asked()):
+        said = _settled(row, answer, count, report)
+        if said is None or said.balance is None:
+            continue
+        difference = decimal_of(said.balance, CURRENCY) - row.balance
+        step = difference - differences.get(row.account_id, NOTHING)
+        differences[row.account_id] = difference
+        report.largest_step = _larger(report.largest_step, abs(step), row)
+        report.largest_difference = _larger(report.largest_difference, abs(difference), row)
+
+
+def _movement(row: Movement, account_id: int) -> Command:
+    """The command of a transaction. Their bank made it, so a debit is forced where money is short."""
+    asking, amount = ask(f"berka-trans-{row.trans_id}"), row.amount
+    details = Details(
+        description=f"berka trans {row.trans_id}",
+        category=row.category,
+        booking_date=row.booked_on,
+        reason=REASON,
+    )
+    match row.kind:
+        case "deposit":
+            return accounts.deposit(asking, account_id, amount, details)
+        case "withdrawal":
+            return accounts.withdraw(asking, account_id, amount, details, forced=True)
+        case "payment received":
+            return accounts.receive_payment(asking, account_id, amount, details, row.counterparty)
+        case "payment sent":
+            return accounts.send_payment(
+                asking, account_id, amount, details, row.counterparty, forced=True
+            )
+        case "interest credited":
+            return accounts.credit_interest(asking, account_id, amount, details)
+        case "interest charged":
+            return accounts.charge_interest(asking, account_id, amount, details)
+        case "fee":
+            return accounts.charge_fee(asking, account_id, amount, details)
+
+
+# --- Rows and what became of them
+
+
+def _sound(rows: Iterable[Row | Fault], count: Count, report: Report) -> Iterator[Row]:
+    """The rows that could be read; the others go into the report."""
+    for row in rows:
+        count.read += 1
+        if isinstance(row, Fault):
+            report.refuse(count, row.place, row.reason)
+        else:
+            yield row
+
+
+def _once(rows: Iterable[Listed], name: str, count: Count, report: Report) -> dict[int, Listed]:
+    """Rows by their number; one whose number came before is refused."""
+    found: dict[int, Listed] = {}
+    for row in rows:
+        number = row.client_id if isinstance(row, Client) else row.account_id
+        if number in found:
+            report.refuse(
+                count, row.place, f"{name} {number} stands in {found[number].place} already"
+            )
+        else:
+            found[number] = row
+    return found
+
+
+def _settled(
+    row: Client | BankAccount | Movement, answer: Answer, count: Count, report: Report
+) -> Told | None:
+    """What the bank said about a row, or None where it refused."""
+    said = told(answer)
+    if said.refused is not None:
+        report.refuse(count, row.place, said.refused)
+        return None
+    if answer.replayed:
+        count.already_there += 1
+    else:
+        count.posted += 1
+    return said
+
+
+def _larger(known: Difference | None, amount: Decimal, row: Movement) -> Difference:
+    if known is not None and known.amount >= amount:
+        return known
+    return Difference(amount, row.place, row.account_id, row.trans_id)
+
+
+async def _known(connection: psycopg.AsyncConnection[Any], query: LiteralString) -> dict[int, int]:
+    """Numbers of theirs with those of ours, as far as an import before this one has come."""
+    return dict(await (await connection.execute(query)).fetchall())
+
+
+async def _ids(
+    connection: psycopg.AsyncConnection[Any],
+    sequence: Literal["user_ids", "account_ids"],
+    found: Iterable[int],
+    known: dict[int, int],
+) -> dict[int, int]:
+    """An id for each: the one known, or a fresh one."""
+    missing = [number for number in found if number not in known]
+    fresh = await fresh_ids(connection, sequence, len(missing))
+    return known | dict(zip(missing, fresh, strict=True))

@@ -1,0 +1,128 @@
+"""`daybook import berka DIR`: the import as seen from a terminal."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from application.transact import OutcomeUnknown, Unavailable
+from daybook.bank_database import bank_database
+from daybook.berka import Count, Difference, Report, import_berka
+from daybook.berka_files import BerkaError, BerkaFiles, find_files
+from daybook.interpreter import settle_interpreter
+from daybook.settings import Settings, read_settings
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    importing = commands.add_parser("import", help="bring another bank's books in")
+    banks = importing.add_subparsers(dest="bank", metavar="BANK", required=True)
+    berka = banks.add_parser("berka", help="the Berka bank: gzip CSV files of PKDD'99")
+    berka.add_argument(
+        "folder", metavar="DIR", type=Path, help="where account.csv.gz and so on are"
+    )
+    berka.add_argument("--json", action="store_true", help="report as JSON, on standard output")
+    berka.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import, report, and answer 0; 1 where a row was refused, 2 where the import could not go on.
+
+    A second run, also after one that was killed, imports what is missing and nothing twice.
+    """
+    try:
+        files = find_files(arguments.folder)
+        settings = read_settings()
+        with bank_database(settings) as conninfo:
+            settle_interpreter()
+            report = _import(conninfo, files, settings)
+    except BerkaError as error:
+        print(f"daybook: {error}", file=sys.stderr)
+        return 2
+    except (Unavailable, OutcomeUnknown) as error:
+        print(f"daybook: {error}; what was imported stays, import again", file=sys.stderr)
+        return 2
+    if arguments.json:
+        print(msgspec.json.encode(figures(report)).decode())
+    else:
+        show(report, Console())
+    return 1 if report.refusals else 0
+
+
+def _import(conninfo: str, files: BerkaFiles, settings: Settings) -> Report:
+    columns = (
+        TextColumn("importing the Berka bank"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("import", total=files.size_bytes)
+        return asyncio.run(
+            import_berka(
+                conninfo,
+                files,
+                zone=settings.time_zone,
+                advance=lambda read_bytes: progress.advance(task, read_bytes),
+            )
+        )
+
+
+def figures(report: Report) -> dict[str, Any]:
+    """The report for a machine. Amounts are decimal strings in CZK."""
+    kinds = (report.clients, report.accounts, report.transactions)
+    return {
+        "rows_read": report.rows_read,
+        "posted": sum(count.posted for count in kinds),
+        "already_there": sum(count.already_there for count in kinds),
+        "refused": len(report.refusals),
+        "rows_per_second": round(report.rows_read / report.elapsed_seconds),
+        **msgspec.to_builtins(report),
+    }
+
+
+def show(report: Report, console: Console) -> None:
+    """Every refused row by file and line, then the counts and the largest differences."""
+    for fault in report.refusals:
+        console.print(
+            f"{fault.place}: {fault.reason}", markup=False, highlight=False, soft_wrap=True
+        )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for name in ("rows read", "posted", "already there", "refused"):
+        table.add_column(name, justify="right")
+    _add(table, "clients", report.clients)
+    _add(table, "dispositions", report.dispositions, posted=False)
+    _add(table, "accounts", report.accounts)
+    _add(table, "transactions", report.transactions)
+    console.print(table)
+    if report.largest_difference is not None and report.largest_step is not None:
+        for line in (
+            f"largest difference from a printed balance: {_said(report.largest_difference)}",
+            f"largest difference of one step: {_said(report.largest_step)}",
+            "(printed balances are rounded to 0.1, and the steps of an account add up)",
+        ):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    rate = report.rows_read / report.elapsed_seconds
+    console.print(
+        f"{report.rows_read:,} rows in {report.elapsed_seconds:.1f} s, {rate:,.0f} rows/s",
+        highlight=False,
+    )
+
+
+def _add(table: Table, name: str, count: Count, *, posted: bool = True) -> None:
+    """A row of the table; a disposition is posted with its account, not by itself."""
+    done = (f"{count.posted:,}", f"{count.already_there:,}") if posted else ("", "")
+    table.add_row(name, f"{count.read:,}", *done, f"{count.refused:,}")
+
+
+def _said(difference: Difference) -> str:
+    return (
+        f"{difference.amount} CZK, account {difference.account_id}, "
+        f"transaction {difference.trans_id}, {difference.place}"
+    )
