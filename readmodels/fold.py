@@ -100,7 +100,9 @@ def whole_transactions(log_rows: list[LogRow]) -> list[LogRow]:
 
     Empty where all of them are of one transaction.
     """
-    first, *_, (last, stream, _, tag, state) = log_rows
+    if not log_rows:
+        return []
+    first, (last, stream, _, tag, state) = log_rows[0], log_rows[-1]
     try:
         transaction_id = decode(tag, state).transaction_id
     except Exception as error:

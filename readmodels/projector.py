@@ -12,6 +12,7 @@ they may stand a little further back, rows and position alike.
 import logging
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -78,10 +79,15 @@ def read_log(connection: SyncConnection, after: int, limit: int) -> list[LogRow]
     """Up to `limit` events after a position, ending with a transaction, however long that is."""
     while True:
         found = connection.execute(READ, (after, limit), prepare=True, binary=True)
-        rows: list[LogRow] = found.fetchall()  # type: ignore[assignment]
+        rows: list[LogRow] = found.fetchall()
         if len(rows) < limit:
             return rows
-        if whole := whole_transactions(rows):
+        try:
+            whole = whole_transactions(rows)
+        except PoisonedEvent:
+            # The fold will come to it, and stop before it.
+            return rows
+        if whole:
             return whole
         limit *= 2
 
@@ -95,6 +101,7 @@ class Projector:
         self._reading: SyncConnection | None = None
         self._writing: SyncConnection | None = None
         self._writer = ThreadPoolExecutor(1, "projector-writer")
+        self._in_flight: Future[None] | None = None
         self._states: dict[str, AccountState] = {}
         self._generation = 0
         # What was folded; what was committed follows it.
@@ -146,40 +153,40 @@ class Projector:
 
     def project_once(self) -> int:
         """Project one batch; the number of its events. Zero also while another projector leads."""
-        if not self._lead():
-            return 0
-        batch = self._next()
-        if batch is None:
-            return 0
-        self._commit(batch)
-        return batch.events
+        return self._project(once=True, stop=None)
 
     def catch_up(self, stop: threading.Event | None = None) -> int:
         """Project until nothing is left to read; the number of events. Zero while another leads."""
+        return self._project(once=False, stop=stop)
+
+    def _project(self, *, once: bool, stop: threading.Event | None) -> int:
         if not self._lead():
             return 0
         events = 0
-        writing: Future[None] | None = None
         try:
             while not (stop is not None and stop.is_set()):
                 batch = self._next()
-                if writing is not None:
-                    written, writing = writing, None
-                    written.result()
+                self._settle()
                 if batch is None:
                     break
                 events += batch.events
-                if len(self._states) > STATES_MAX:
+                if once or batch.events < self._batch_events // 2:
                     self._commit(batch)
+                    break
+                self._in_flight = self._writer.submit(self._commit, batch)
+                if len(self._states) > STATES_MAX:
+                    self._settle()
                     self._states.clear()
-                else:
-                    writing = self._writer.submit(self._commit, batch)
+            self._settle()
         except Overtaken:
             self._resume()
-        finally:
-            if writing is not None:
-                writing.result()
         return events
+
+    def _settle(self) -> None:
+        """Wait for the batch that is being written."""
+        writing, self._in_flight = self._in_flight, None
+        if writing is not None:
+            writing.result()
 
     def _lead(self) -> bool:
         """Be the one projector: connected, with the lock, and at the position of the views."""
@@ -217,19 +224,26 @@ class Projector:
         rows = read_log(self._reading, self._position, self._batch_events)
         if not rows:
             return None
-        self._load_states(rows)
         try:
-            batch = fold(self._position, rows, self._states)
+            batch = self._fold(rows)
         except PoisonedEvent as poisoned:
-            sound = rows[: poisoned.position - 1 - self._position]
-            sound = whole_transactions([*sound, rows[len(sound)]]) if sound else []
+            before = rows[: poisoned.position - 1 - self._position]
+            sound = whole_transactions(before)
             if not sound:
                 raise
-            self._states.clear()
-            self._load_states(sound)
-            batch = fold(self._position, sound, self._states)
+            batch = self._fold(sound)
         self._position = batch.last
         return batch
+
+    def _fold(self, rows: list[LogRow]) -> Batch:
+        self._load_states(rows)
+        try:
+            return fold(self._position, rows, self._states)
+        except (PoisonedEvent, LogGap):
+            # The states have half a batch in them; what is committed will tell them again.
+            self._settle()
+            self._states.clear()
+            raise
 
     def _load_states(self, rows: list[LogRow]) -> None:
         assert self._reading is not None, "only the leader reads"
@@ -253,6 +267,8 @@ class Projector:
         self.position = batch.last
 
     def _disconnect(self) -> None:
+        with suppress(psycopg.Error, Overtaken):
+            self._settle()
         self.leads = False
         self._states.clear()
         for connection in (self._reading, self._writing):
