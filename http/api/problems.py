@@ -18,6 +18,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
+from api.parameters import ParameterRefused
 from api.rate_limits import TooManyRequests
 from api.strict_json import (
     BodyInvalid,
@@ -35,6 +36,7 @@ from application.sessions import RefreshRefused
 from application.transact import OutcomeUnknown, Unavailable
 from domain import refusals
 from domain.refusals import Refused
+from readmodels.moments import UnanswerableMoment
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1
@@ -42,15 +44,26 @@ RETRY_AFTER_SECONDS: Final = 1
 _log = logging.getLogger(__name__)
 
 
+class NotYetRead(Exception):
+    """The read models have not come to what this caller has written, or asks about; they will."""
+
+
+class CredentialsRefused(Exception):
+    """No user of that name has that password; which of the two is wrong is not said."""
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """RFC 9457 problem details. `code` is the last part of `type`; `instance` names the request."""
+    """RFC 9457 problem details. `code` is the last part of `type`; `instance` names the request.
+
+    A refusal that is stored with its command has no `instance`: it is told again byte for byte.
+    """
 
     type: str
     title: str
     status: int
     detail: str
-    instance: str
     code: str
+    instance: str = ""
     errors: list[FieldError] = []
     figures: dict[str, Any] = {}
 
@@ -72,6 +85,7 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.TooManyDecimals: Row(422, "Too many decimals"),
     refusals.AmountTooLarge: Row(422, "The amount is too large"),
     refusals.UnknownAccountType: Row(422, "Unknown account type"),
+    refusals.UnprintableText: Row(422, "The text cannot be printed"),
     refusals.SameAccount: Row(422, "Source and destination are the same account"),
     refusals.ReasonMissing: Row(422, "A reason is missing"),
     refusals.BookingDateInFuture: Row(422, "The booking date is in the future"),
@@ -100,13 +114,17 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     BodyInvalid: Row(422, "The body is not what this call takes"),
     BodyTooLarge: Row(413, "The body is too large"),
     BodyNotJson: Row(415, "The body is not JSON"),
+    ParameterRefused: Row(400, "A parameter is not what this call takes"),
+    UnanswerableMoment: Row(422, "No true answer can be given for that moment"),
     PasswordNotAccepted: Row(422, "The password was not accepted"),
     TokenRefused: Row(401, "The access token was not accepted"),
+    CredentialsRefused: Row(401, "The user name or the password is wrong"),
     RefreshRefused: Row(401, "The refresh token was not accepted"),
     TooManyRequests: Row(429, "Too many requests"),
     # What may succeed when it is sent again.
     TooManySignIns: Row(503, "Too many sign-ins at once"),
     RevocationsUnknown: Row(503, "Sessions cannot be checked at the moment"),
+    NotYetRead: Row(503, "The read models are behind; try again"),
     Unavailable: Row(503, "Nothing was done; try again"),
     OutcomeUnknown: Row(503, "The outcome is not known; the same idempotency key is safe"),
 }
@@ -129,7 +147,7 @@ _INTERNAL_DETAIL: Final = (
 )
 
 # Texts of our own that say more than the title and give nothing away.
-_SPEAKING: Final = (Refused, PasswordNotAccepted, TooManyRequests)
+_SPEAKING: Final = (Refused, PasswordNotAccepted, TooManyRequests, UnanswerableMoment)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -162,6 +180,23 @@ def problem_response(
     if status in (429, 503):
         all_headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
     return Response(encode(problem), media_type=MEDIA_TYPE, status_code=status, headers=all_headers)
+
+
+def stored_problem(refusal: Refused) -> tuple[int, bytes]:
+    """Status and body of a refusal, for being kept under the command's key and told again."""
+    found = row_of(type(refusal))
+    assert found is not None, f"{type(refusal).__name__} has no row in the table of problems"
+    kind, (status, title) = found
+    code = code_of(kind)
+    problem = Problem(
+        type=f"/problems/{code}",
+        title=title,
+        status=status,
+        detail=str(refusal),
+        code=code,
+        figures={name: _shown(value) for name, value in refusal.figures.items()},
+    )
+    return status, encode(problem)
 
 
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -1,0 +1,131 @@
+"""The command line. Each command imports what it needs when it is called, so that `--help` is quick."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+PORT: Final = 8000
+STAFF_ROLES: Final = ("teller", "loan_officer", "auditor", "compliance", "admin")
+
+# What went wrong outside of the program: said in a line, without a traceback.
+EXPECTED: Final = (
+    ("daybook.settings", "SettingsError"),
+    ("daybook.serve", "ServeError"),
+    ("daybook.server_check", "ServerRefused"),
+    ("daybook.postgres_programs", "EmbeddedPostgresError"),
+    ("daybook.staff", "StaffRefused"),
+    ("migrations.runner", "MigrationError"),
+    ("readmodels.rebuild", "RebuildRefused"),
+    ("api.signing_keys", "KeyFileUnsafe"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the status is 0 when done, 1 when partly, 2 when it could not be done."""
+    parsed = parser().parse_args(arguments)
+    data = getattr(parsed, "data", None)
+    if data is not None:
+        os.environ["DAYBOOK_DATA"] = str(data)
+    try:
+        status: int = parsed.run(parsed)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        for line in str(error).splitlines():
+            print(f"daybook: {line}", file=sys.stderr)
+        return 2
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    daybook = argparse.ArgumentParser(
+        prog="daybook", description="The ledger core of a bank: event-sourced, double-entry."
+    )
+    daybook.add_argument("--version", action="version", version=f"daybook {version('daybook')}")
+    commands = daybook.add_subparsers(metavar="COMMAND", required=True)
+
+    serve = commands.add_parser("serve", help="migrate, start the API and the projector")
+    _add_data(serve)
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    serve.add_argument("--port", type=_port, default=PORT, help=f"{PORT} unless given")
+    serve.add_argument("--workers", type=int, default=1, help="processes that serve as one")
+    serve.set_defaults(run=_later("daybook.serve", "run"))
+
+    migrate = commands.add_parser("migrate", help="bring the database up to date")
+    _add_data(migrate)
+    migrate.set_defaults(run=_later("daybook.upkeep", "run_migrate"))
+
+    rebuild = commands.add_parser("rebuild", help="build the read models again from the log")
+    _add_data(rebuild)
+    rebuild.add_argument("view", nargs="?", metavar="VIEW", help="one of them; all unless given")
+    rebuild.set_defaults(run=_later("daybook.upkeep", "run_rebuild"))
+
+    project = commands.add_parser("project", help="keep the read models current")
+    _add_data(project)
+    project.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
+    project.set_defaults(run=_later("daybook.upkeep", "run_project"))
+
+    _add_import(commands)
+    _add_staff(commands)
+
+    worker = commands.add_parser("worker")  # started by `serve`; not listed
+    for name in ("--number", "--socket", "--shared", "--lifeline"):
+        worker.add_argument(name, type=int, required=True)
+    worker.set_defaults(run=_later("daybook.serve", "run_worker"))
+    return daybook
+
+
+def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    importing = commands.add_parser("import", help="bring another bank's books in")
+    banks = importing.add_subparsers(metavar="BANK", required=True)
+    berka = banks.add_parser("berka", help="the Berka bank: gzip CSV files of PKDD'99")
+    _add_data(berka)
+    berka.add_argument(
+        "folder", metavar="DIR", type=Path, help="where account.csv.gz and so on are"
+    )
+    berka.add_argument("--json", action="store_true", help="report as JSON, on standard output")
+    berka.set_defaults(run=_later("daybook.import_berka", "run"))
+
+
+def _add_staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    staff = commands.add_parser("staff", help="those who work at the bank")
+    actions = staff.add_subparsers(metavar="ACTION", required=True)
+    add = actions.add_parser(
+        "add", help="add one; the password is DAYBOOK_STAFF_PASSWORD, or asked for"
+    )
+    _add_data(add)
+    add.add_argument("username", metavar="USERNAME")
+    add.add_argument("--role", required=True, choices=STAFF_ROLES)
+    add.add_argument("--email", help="USERNAME@staff.invalid unless given")
+    add.set_defaults(run=_later("daybook.staff", "run_add"))
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data", metavar="DIR", type=Path, help="the data folder; DAYBOOK_DATA, or ./.daybook"
+    )
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def _later(module: str, function: str) -> Callable[[argparse.Namespace], int]:
+    def run(arguments: argparse.Namespace) -> int:
+        status: int = getattr(importlib.import_module(module), function)(arguments)
+        return status
+
+    return run
+
+
+def _is_expected(error: Exception) -> bool:
+    return any((kind.__module__, kind.__qualname__) in EXPECTED for kind in type(error).__mro__)

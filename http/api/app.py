@@ -1,0 +1,172 @@
+"""The one place that wires: from settings to an application that a server can serve."""
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from litestar import Litestar, Router
+from litestar.types import ASGIApp, ControllerRouterHandler
+from redis.asyncio import Redis
+
+from api import (
+    account_readings,
+    accounts,
+    health,
+    ledger,
+    transaction_readings,
+    transactions,
+    users,
+)
+from api.admission import admitted
+from api.call import Bank, Call
+from api.gate import Gate
+from api.json_bodies import REQUEST_BYTES_MAX, StrictJson
+from api.metrics import Metrics
+from api.openapi_pages import openapi_config
+from api.own_writes import OwnWrites
+from api.policy import VERSIONED
+from api.problems import EXCEPTION_HANDLERS
+from api.rate_limits import (
+    InProcessRateLimits,
+    RateLimits,
+    RateLimitsWithFallback,
+    RedisRateLimits,
+)
+from api.signing_keys import SigningKeys
+from api.tokens import AccessTokens
+from api.transaction_filters import FILTERS
+from application import clock
+from application.passwords import Passwords
+from application.pools import open_pool
+from application.revoked_sessions import RevokedSessions
+from application.transact import Writer
+
+ISSUER: Final = "daybook"
+AUDIENCE: Final = "daybook-api"
+READS_AT_ONCE: Final = 8
+USERS_AT_ONCE: Final = 4
+REDIS_CONNECTIONS_MAX: Final = 32
+
+HANDLERS: Final[list[ControllerRouterHandler]] = [
+    *users.HANDLERS,
+    *accounts.HANDLERS,
+    *account_readings.HANDLERS,
+    *transactions.HANDLERS,
+    *transaction_readings.HANDLERS,
+    *ledger.HANDLERS,
+    *health.HANDLERS,
+]
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """What an API process needs to know. `keys` is the file of the keys that sign access tokens."""
+
+    conninfo: str
+    environment: str
+    secret_key: str
+    keys: Path
+    time_zone: dt.tzinfo = dt.UTC
+    currency: str = "EUR"
+    redis_url: str | None = None
+    version: str = "0.1.0"
+
+
+def create_app(configuration: Configuration, *, own_writes: OwnWrites | None = None) -> ASGIApp:
+    """The application, ready to be served; its parts start and end with the server's lifespan.
+
+    `own_writes` is shared where several processes serve as one.
+    """
+    metrics = Metrics()
+    framework = create_framework(configuration, metrics, own_writes or OwnWrites.of_one_process())
+    return Gate(framework, metrics, secure_transport=configuration.environment == "prod")
+
+
+def create_framework(
+    configuration: Configuration, metrics: Metrics, own_writes: OwnWrites
+) -> Litestar:
+    """The routes with their wiring, without the gate around them."""
+
+    @asynccontextmanager
+    async def bank_is_open(app: Litestar) -> AsyncIterator[None]:
+        async with _opened(configuration, metrics, own_writes) as bank:
+            app.state["bank"] = bank
+            yield
+
+    return Litestar(
+        [
+            Router(VERSIONED, route_handlers=HANDLERS, dependencies=FILTERS),
+            # The same calls without a version, for clients that know no other address.
+            Router("/", route_handlers=HANDLERS, dependencies=FILTERS, include_in_schema=False),
+        ],
+        plugins=[StrictJson()],
+        request_max_body_size=REQUEST_BYTES_MAX,
+        request_class=Call,
+        before_request=admitted,
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=[bank_is_open],
+        openapi_config=openapi_config(
+            title="Daybook",
+            version=configuration.version,
+            description=(
+                "The ledger core of a bank. Money is a JSON number with the currency's decimals; "
+                "times are RFC 3339 in UTC; every error is a problem of RFC 9457."
+            ),
+        ),
+        logging_config=None,
+        debug=False,
+    )
+
+
+@asynccontextmanager
+async def _opened(
+    configuration: Configuration, metrics: Metrics, own_writes: OwnWrites
+) -> AsyncIterator[Bank]:
+    """The parts, started; and ended in the order that lets what is queued be finished."""
+    conninfo = configuration.conninfo
+    keys = SigningKeys(configuration.keys, now=clock.now().timestamp())
+    async with AsyncExitStack() as stack:
+        reads = await stack.enter_async_context(
+            open_pool(conninfo, name="reads", size=READS_AT_ONCE, read_only=True)
+        )
+        people = await stack.enter_async_context(
+            open_pool(conninfo, name="users", size=USERS_AT_ONCE)
+        )
+        passwords = Passwords(environment=configuration.environment)
+        stack.callback(passwords.close)
+        revoked = RevokedSessions(people)
+        await revoked.start()
+        stack.push_async_callback(revoked.stop)
+        limits = await stack.enter_async_context(_sign_in_limits(configuration.redis_url))
+        writer = Writer(conninfo, zone=configuration.time_zone)
+        writer.start()
+        stack.push_async_callback(writer.stop)
+        yield Bank(
+            writer=writer,
+            reads=reads,
+            users=people,
+            passwords=passwords,
+            keys=keys,
+            tokens=AccessTokens(keys, issuer=ISSUER, audience=AUDIENCE),
+            revoked=revoked,
+            sign_in_limits=limits,
+            own_writes=own_writes,
+            metrics=metrics,
+            zone=configuration.time_zone,
+            currency=configuration.currency,
+            secret=configuration.secret_key.encode(),
+        )
+
+
+@asynccontextmanager
+async def _sign_in_limits(redis_url: str | None) -> AsyncIterator[RateLimits]:
+    if redis_url is None:
+        yield InProcessRateLimits()
+        return
+    redis = Redis.from_url(redis_url, max_connections=REDIS_CONNECTIONS_MAX)
+    try:
+        yield RateLimitsWithFallback(RedisRateLimits(redis), InProcessRateLimits())
+    finally:
+        await redis.aclose()

@@ -1,0 +1,157 @@
+"""A call as the handlers see it: the bank it is made to, who makes it, and the answer to a write."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+from litestar import Request
+from litestar.types import Receive, Scope, Send
+
+from api.gate import Arrival
+from api.metrics import Metrics
+from api.own_writes import OwnWrites
+from api.parameters import key_of
+from api.policy import RULES, Rule
+from api.problems import MEDIA_TYPE, stored_problem
+from api.rate_limits import InProcessRateLimits, RateLimits
+from api.signing_keys import SigningKeys
+from api.strict_json import encode
+from api.tokens import AccessTokens
+from application import clock
+from application.books import Answer, Command, Posted
+from application.commands import Actor, Ask
+from application.passwords import Passwords
+from application.pools import Pool
+from application.revoked_sessions import RevokedSessions
+from application.transact import Writer
+from domain.refusals import Refused
+
+
+class Bank(msgspec.Struct):
+    """The parts that handlers use, as `create_app` has wired them."""
+
+    writer: Writer
+    reads: Pool
+    users: Pool
+    passwords: Passwords
+    keys: SigningKeys
+    tokens: AccessTokens
+    revoked: RevokedSessions
+    sign_in_limits: RateLimits
+    own_writes: OwnWrites
+    metrics: Metrics
+    zone: dt.tzinfo
+    currency: str
+    secret: bytes
+    # Counted in this process alone: the bound protects the process.
+    call_limits: InProcessRateLimits = msgspec.field(default_factory=InProcessRateLimits)
+    endings_known: int = 0
+
+    def today(self) -> dt.date:
+        return clock.business_date(clock.now(), self.zone)
+
+
+class Call(Request[Any, Any, Any]):
+    """The request, with what `admission` found out about it."""
+
+    @property
+    def bank(self) -> Bank:
+        bank: Bank = self.scope["litestar_app"].state["bank"]
+        return bank
+
+    @property
+    def actor(self) -> Actor:
+        """Who calls; only behind a rule that asks for a role."""
+        actor: Actor = self.scope["state"]["actor"]
+        return actor
+
+    @property
+    def session_id(self) -> str:
+        return str(self.scope["state"]["session_id"])
+
+    @property
+    def key(self) -> str | None:
+        arrival: Arrival = self.scope["state"]["arrival"]
+        return key_of(arrival.idempotency_key)
+
+    @property
+    def client_address(self) -> str:
+        client = self.scope["client"]
+        return client[0] if client else "unknown"
+
+    @property
+    def rule(self) -> Rule:
+        return RULES[self.scope["method"], self.scope["path_template"]]
+
+
+class Told:
+    """A ready-made answer: it is sent as it is, without passing through the framework's own classes."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self,
+        status: int,
+        body: bytes,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        *,
+        media_type: bytes = b"application/json",
+    ) -> None:
+        self.status = status
+        self.body = body
+        self.headers = [
+            (b"content-type", media_type),
+            (b"content-length", str(len(body)).encode()),
+            *headers,
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+_PROBLEM: Final = MEDIA_TYPE.encode()
+
+
+def told(value: Any, *, position: int | None = None, link: str | None = None) -> Told:
+    """The answer to a reading, as known at a position."""
+    headers = []
+    if position is not None:
+        headers.append((b"daybook-position", str(position).encode()))
+    if link is not None:
+        headers.append((b"link", link.encode()))
+    return Told(200, encode(value), headers)
+
+
+def told_answer(answer: Answer) -> Told:
+    """The answer to a command, as it is stored under its key."""
+    headers = []
+    if answer.position is not None:
+        headers.append((b"daybook-position", str(answer.position).encode()))
+    if answer.replayed:
+        headers.append((b"idempotent-replayed", b"true"))
+    media_type = b"application/json" if answer.status < 400 else _PROBLEM
+    return Told(answer.status, answer.body, headers, media_type=media_type)
+
+
+def refused(refusal: Refused) -> Answer:
+    return Answer(*stored_problem(refusal))
+
+
+def recorded_at(posted: Posted) -> dt.datetime:
+    """When the transaction was recorded: the instant of its first event, as the readings say too."""
+    return posted.recorded_at - dt.timedelta(microseconds=posted.position - posted.transaction_id)
+
+
+def asked_by(call: Call, answer: Callable[[list[Posted]], Answer]) -> Ask:
+    return Ask(call.actor, answer, refused, call.key)
+
+
+async def written(call: Call, command: Command, *account_ids: int) -> Told:
+    """Have the command committed, remember what its caller must be able to read, and answer."""
+    bank = call.bank
+    answer = await bank.writer.submit(command)
+    if answer.position is not None:
+        bank.own_writes.wrote(answer.position, call.actor.user_id, *account_ids)
+    return told_answer(answer)

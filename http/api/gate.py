@@ -1,0 +1,108 @@
+"""The one pass that every request makes, in and out, around the framework.
+
+In: the id of the request and the few headers that matter are read from one loop over the headers. Out:
+the headers that every answer carries, the time it took, and a line in the log if it went wrong.
+"""
+
+import itertools
+import os
+import re
+import secrets
+import time
+from typing import Any, Final
+
+import msgspec
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Send
+
+from api.metrics import Metrics
+
+SLOW_SECONDS: Final = 1.0
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_NO_FRAMING: Final = b"default-src 'none'; frame-ancestors 'none'"
+_OURS: Final = (b"x-request-id", b"cache-control")  # a problem may bring them along
+_PAGES: Final = "/schema"
+
+_log = structlog.get_logger("daybook.http")
+
+
+class Arrival(msgspec.Struct):
+    """What a request brought along, beside its path and body. A header that came twice is `TWICE`."""
+
+    request_id: str
+    authorization: bytes | None = None
+    idempotency_key: bytes | None = None
+
+
+TWICE: Final = b"\x00"
+
+
+class Gate:
+    """Wraps the framework's application. It holds nothing of a request, and knows no rules."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, secure_transport: bool) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._prefix = f"{secrets.token_hex(4)}-{os.getpid():x}"
+        self._numbers = itertools.count(1)
+        self._always = [(b"x-content-type-options", b"nosniff")]
+        if secure_transport:
+            self._always.append((b"strict-transport-security", b"max-age=31536000"))
+        self._data = [
+            *self._always,
+            (b"cache-control", b"no-store"),
+            (b"content-security-policy", _NO_FRAMING),
+        ]
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        arrival = self._arrival(scope)
+        request_id = arrival.request_id
+        scope["state"] = {"request_id": request_id, "arrival": arrival}
+        status = 500
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                # The pages bring their own policy and may be cached; everything else is data.
+                page = str(scope.get("path_template", "")).startswith(_PAGES)
+                own = message["headers"]
+                if status >= 400:
+                    own = [(name, value) for name, value in own if name not in _OURS]
+                message["headers"] = [
+                    *own,
+                    (b"x-request-id", request_id.encode()),
+                    *(self._always if page else self._data),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_marked)
+        finally:
+            seconds = time.perf_counter() - started
+            template = scope.get("path_template") or "(none)"
+            self._metrics.answered(scope["method"], str(template), status, seconds)
+            if status >= 500 or seconds > SLOW_SECONDS:
+                _log.warning(
+                    "request",
+                    request_id=request_id,
+                    method=scope["method"],
+                    route=template,
+                    status=status,
+                    seconds=round(seconds, 4),
+                )
+
+    def _arrival(self, scope: Any) -> Arrival:
+        request_id = authorization = key = None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorization = value if authorization is None else TWICE
+            elif name == b"idempotency-key":
+                key = value if key is None else TWICE
+            elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                request_id = value.decode()
+        return Arrival(request_id or f"{self._prefix}-{next(self._numbers):x}", authorization, key)

@@ -1,0 +1,84 @@
+"""Operation: whether the API lives and can serve, what can be watched of it, and its own papers."""
+
+import time
+from typing import Any, Final
+
+import msgspec
+from litestar import get
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from api.call import Call, Told, told
+from api.documents import answers, described
+from api.metrics import CONTENT_TYPE
+from api.problems import catalogue
+from api.strict_json import encode
+from application import clock
+from application.pools import borrowed
+from application.transact import Unavailable
+from readmodels.projection import lag
+
+
+class Alive(msgspec.Struct):
+    status: str = "live"
+
+
+class Ready(msgspec.Struct):
+    status: str
+    position: int | None = None
+    projection_lag_events: int | None = None
+    projection_lag_seconds: float | None = None
+
+
+class ProblemType(msgspec.Struct):
+    type: str
+    status: int
+    title: str
+
+
+@get("/health/live", **described("Whether the process lives", answers(200, Alive)))
+async def live(request: Call) -> ASGIApp:
+    return told(Alive())
+
+
+@get("/health/ready", **described("Whether it can serve", answers(200, Ready, 503)))
+async def ready(request: Call) -> ASGIApp:
+    """200 once the store answers. Read models that are behind make reads wait, not the whole API fail."""
+    bank = request.bank
+    try:
+        async with borrowed(bank.reads) as connection:
+            behind = await lag(connection, clock.now())
+    except Unavailable:
+        return Told(503, encode(Ready("the store does not answer")))
+    return told(Ready("ready", behind.head, behind.events, round(behind.seconds, 3)))
+
+
+@get("/metrics", **described("Figures for Prometheus", answers(200, str)))
+async def metrics(request: Call) -> ASGIApp:
+    bank = request.bank
+    writer = bank.writer
+    bank.metrics.writer(queued=writer.queued, batches=writer.batches, position=writer.position)
+    try:
+        async with borrowed(bank.reads) as connection:
+            behind = await lag(connection, clock.now())
+    except Unavailable:
+        pass  # The other figures are wanted most when the store is away.
+    else:
+        bank.metrics.projection_lag(behind.events, behind.seconds)
+    return Told(200, bank.metrics.text(), media_type=CONTENT_TYPE.encode())
+
+
+@get("/problems", **described("The kinds of problem", answers(200, list[ProblemType])))
+async def problems(request: Call) -> ASGIApp:
+    """Every `type` that an error of this API can have."""
+    return told(catalogue())
+
+
+@get(
+    "/.well-known/jwks.json",
+    **described("The keys that verify access tokens", answers(200, dict[str, Any])),
+)
+async def jwks(request: Call) -> ASGIApp:
+    return told(request.bank.keys.jwks(now=time.time()))
+
+
+HANDLERS: Final[list[ControllerRouterHandler]] = [live, ready, metrics, problems, jwks]

@@ -1,0 +1,165 @@
+"""What stands in a request beside its body: query parameters, path ids, the idempotency key, cursors."""
+
+import base64
+import binascii
+import datetime as dt
+import re
+from typing import Annotated, Any, Final, NoReturn, TypeAlias
+
+import msgspec
+from litestar.params import QueryParameter
+
+from api.gate import TWICE
+from api.strict_json import BodyRefused, FieldError
+
+ID_MAX: Final = 2**53 - 1
+LIMIT_MAX: Final = 200
+LIMIT: Final = 50
+KEY_LENGTH_MAX: Final = 255
+
+Id: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=ID_MAX, examples=[1])]
+Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Word: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+AsOf: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(
+        name="as_of",
+        description="A booking date, YYYY-MM-DD: what stood in the books at the end of that day.",
+    ),
+]
+KnownAt: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(
+        name="known_at",
+        description="What was known then: an instant (RFC 3339, with offset) or a position.",
+    ),
+]
+Limit: TypeAlias = Annotated[
+    str | None, QueryParameter(name="limit", description=f"1 to {LIMIT_MAX}; {LIMIT} if not given.")
+]
+Cursor: TypeAlias = Annotated[
+    str | None,
+    QueryParameter(name="cursor", description="From the Link header of the page before."),
+]
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
+_INSTANT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})",
+    re.ASCII,
+)
+
+
+class ParameterRefused(BodyRefused):
+    """A parameter of the query, or a header, that says nothing or two things."""
+
+
+def refuse(name: str, detail: str) -> NoReturn:
+    raise ParameterRefused(FieldError(f"/query/{name}", detail))
+
+
+def date_of(name: str, text: str | None) -> dt.date | None:
+    if text is None:
+        return None
+    if _DATE.fullmatch(text):
+        try:
+            return dt.date.fromisoformat(text)
+        except ValueError:
+            pass
+    refuse(name, "Expected a date such as 1994-01-31.")
+
+
+def known_at_of(text: str | None) -> dt.datetime | int | None:
+    if text is None:
+        return None
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _INSTANT.fullmatch(text):
+        try:
+            return dt.datetime.fromisoformat(text)
+        except ValueError:
+            pass
+    refuse(
+        "known_at",
+        "Expected a position, or an instant with its offset such as 2026-03-31T17:00:00Z "
+        "(in an address, a plus sign is written %2B).",
+    )
+
+
+def limit_of(text: str | None) -> int:
+    if text is None:
+        return LIMIT
+    if _WHOLE.fullmatch(text) and 1 <= int(text) <= LIMIT_MAX:
+        return int(text)
+    refuse("limit", f"Expected a whole number from 1 to {LIMIT_MAX}.")
+
+
+def id_of(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if _WHOLE.fullmatch(text) and 1 <= int(text) <= ID_MAX:
+        return int(text)
+    refuse(name, "Expected the number of something.")
+
+
+def cursor_for(value: Any) -> str:
+    """An opaque text for where the next page begins."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(value)).rstrip(b"=").decode()
+
+
+def value_of_cursor(text: str | None, kind: Any) -> Any:
+    """What `cursor_for` was given. A cursor of another list, or a made-up one, is refused."""
+    if text is None:
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(text[:512] + "=" * (-len(text) % 4))
+        return msgspec.json.decode(raw, type=kind, strict=True)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        refuse("cursor", "This cursor is from no page of this list.")
+
+
+def key_of(header: bytes | None) -> str | None:
+    """The idempotency key: up to 255 visible characters, bare or in quotes; both mean the same key."""
+    if header is None:
+        return None
+    key = header.strip(b" \t")
+    if len(key) >= 2 and key[:1] == key[-1:] == b'"':
+        key = key[1:-1]
+    if header == TWICE or not 0 < len(key) <= KEY_LENGTH_MAX or not _VISIBLE.fullmatch(key):
+        raise ParameterRefused(
+            FieldError(
+                "/header/Idempotency-Key",
+                f"Expected one key of 1 to {KEY_LENGTH_MAX} visible ASCII characters.",
+            )
+        )
+    return key.decode()
+
+
+_VISIBLE: Final = re.compile(rb"[\x21-\x7e]+")
+
+
+def check_query(scope: Any, taken: frozenset[str]) -> None:
+    """Refuse a parameter that the call does not take, or that stands twice: a slip of the pen in
+    `as_of` must not answer with today's balance."""
+    seen: set[str] = set()
+    for part in scope["query_string"].decode("latin-1").split("&"):
+        name = part.partition("=")[0]
+        if not part:
+            continue
+        if name not in taken:
+            refuse(name[:64], "This call takes no such parameter.")
+        if name in seen:
+            refuse(name, "The parameter stands twice.")
+        seen.add(name)
+
+
+def next_page(request: Any, cursor: str) -> str:
+    """The Link header to the next page: this very address, with the cursor."""
+    query = [
+        part
+        for part in request.scope["query_string"].decode("latin-1").split("&")
+        if part and part.partition("=")[0] != "cursor"
+    ]
+    address = f"{request.scope['path']}?{'&'.join([*query, f'cursor={cursor}'])}"
+    return f'<{address}>; rel="next"'

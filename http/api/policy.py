@@ -1,0 +1,86 @@
+"""Who may do what: one line a route, and what has no line is refused.
+
+A rule names the roles that may, and what the path names, so that a caller who may not even see that is
+told that it does not exist (404), and one who may see it that he may not do this (403). Whether a holder
+is the holder of *this* account is decided where the account is known: inside the command for a write,
+by `readmodels` for a read.
+"""
+
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+Subject: TypeAlias = Literal["nothing", "account", "transaction", "user"]
+
+USER: Final = frozenset({"user"})
+TELLER: Final = frozenset({"teller"})
+LOAN_OFFICER: Final = frozenset({"loan_officer"})
+COMPLIANCE: Final = frozenset({"compliance"})
+STAFF: Final = frozenset({"teller", "loan_officer", "auditor", "compliance", "admin"})
+SIGNED_IN: Final = USER | STAFF
+ANYONE: Final = SIGNED_IN | {"anonymous"}
+
+
+class Rule(NamedTuple):
+    """`late` are roles that may move money only as a late entry, by naming its booking date."""
+
+    roles: frozenset[str]
+    subject: Subject = "nothing"
+    late: frozenset[str] = frozenset()
+
+
+_MOVES_MONEY: Final = USER | TELLER | COMPLIANCE
+
+POLICY: Final[dict[tuple[str, str], Rule]] = {
+    ("POST", "/register"): Rule(ANYONE),
+    ("POST", "/login"): Rule(ANYONE),
+    ("POST", "/refresh"): Rule(ANYONE),
+    ("POST", "/logout"): Rule(SIGNED_IN),
+    ("GET", "/profile"): Rule(SIGNED_IN),
+    # Accounts.
+    ("POST", "/accounts/create"): Rule(USER | TELLER),
+    ("GET", "/accounts"): Rule(SIGNED_IN),
+    ("GET", "/accounts/{account_id}"): Rule(SIGNED_IN, "account"),
+    ("GET", "/accounts/{account_id}/balance"): Rule(SIGNED_IN, "account"),
+    ("GET", "/accounts/{account_id}/summary"): Rule(SIGNED_IN, "account"),
+    ("GET", "/accounts/{account_id}/history"): Rule(SIGNED_IN, "account"),
+    ("POST", "/accounts/{account_id}/deposit"): Rule(_MOVES_MONEY, "account", COMPLIANCE),
+    ("POST", "/accounts/{account_id}/withdraw"): Rule(_MOVES_MONEY, "account", COMPLIANCE),
+    ("POST", "/accounts/{account_id}/freeze"): Rule(TELLER | COMPLIANCE, "account"),
+    ("POST", "/accounts/{account_id}/unfreeze"): Rule(COMPLIANCE, "account"),
+    ("POST", "/accounts/{account_id}/dormant"): Rule(TELLER | COMPLIANCE, "account"),
+    ("POST", "/accounts/{account_id}/reactivate"): Rule(TELLER | COMPLIANCE, "account"),
+    ("POST", "/accounts/{account_id}/close"): Rule(USER | TELLER, "account"),
+    ("PUT", "/accounts/{account_id}/overdraft-limit"): Rule(TELLER | LOAN_OFFICER, "account"),
+    # Transactions.
+    ("POST", "/transactions/create"): Rule(_MOVES_MONEY, late=COMPLIANCE),
+    ("POST", "/transactions/batch"): Rule(USER | TELLER),
+    ("GET", "/transactions/history"): Rule(SIGNED_IN),
+    ("GET", "/transactions/history/{user_id}"): Rule(SIGNED_IN, "user"),
+    ("GET", "/transactions/{transaction_id}"): Rule(SIGNED_IN, "transaction"),
+    ("POST", "/transactions/{transaction_id}/reverse"): Rule(TELLER | COMPLIANCE, "transaction"),
+    ("GET", "/bills/upcoming/{user_id}"): Rule(SIGNED_IN, "user"),
+    # The books.
+    ("GET", "/ledger/chart-of-accounts"): Rule(STAFF),
+    ("GET", "/ledger/trial-balance"): Rule(STAFF),
+    ("GET", "/ledger/journal"): Rule(STAFF),
+    # Operation: nothing of a customer is in these.
+    ("GET", "/health/live"): Rule(ANYONE),
+    ("GET", "/health/ready"): Rule(ANYONE),
+    ("GET", "/metrics"): Rule(ANYONE),
+    ("GET", "/problems"): Rule(ANYONE),
+    ("GET", "/.well-known/jwks.json"): Rule(ANYONE),
+}
+
+# The papers of the API itself; they have one address.
+PAGES: Final[dict[tuple[str, str], Rule]] = {
+    ("GET", "/schema"): Rule(ANYONE),
+    ("GET", "/schema/openapi.json"): Rule(ANYONE),
+    ("GET", "/schema/assets/{name}"): Rule(ANYONE),
+    ("GET", "/schema/{path}"): Rule(ANYONE),
+}
+
+VERSIONED: Final = "/v1"
+RULES: Final[dict[tuple[str, str], Rule]] = (
+    POLICY
+    | {(method, VERSIONED + template): rule for (method, template), rule in POLICY.items()}
+    | PAGES
+)

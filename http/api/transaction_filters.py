@@ -1,0 +1,96 @@
+"""The filters of the two histories, as they stand in an address."""
+
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+from litestar.di import NamedDependency, Provide
+from litestar.params import QueryParameter
+
+from api.parameters import date_of, refuse
+from api.strict_json import Amount
+from domain.money import minor_units_of
+from domain.refusals import Malformed
+from readmodels.transaction_filters import Filters
+
+STATUSES: Final = ("pending", "completed", "reversed", "failed")
+TEXT_LENGTH_MAX: Final = 200
+
+
+def _parameter(name: str, description: str) -> Any:
+    return QueryParameter(name=name, description=description)
+
+
+class FilterTexts(msgspec.Struct, frozen=True):
+    """As sent; read by `filters_of`, when the currency of the amounts is known."""
+
+    kind: str | None
+    category: str | None
+    tag: str | None
+    amount_min: str | None
+    amount_max: str | None
+    booked_from: str | None
+    booked_to: str | None
+    status: str | None
+    text: str | None
+
+
+def provide_filters(
+    kind: Annotated[str | None, _parameter("type", "deposit, withdrawal, transfer, ...")] = None,
+    category: Annotated[str | None, _parameter("category", "Of this category.")] = None,
+    tag: Annotated[str | None, _parameter("tag", "With this tag.")] = None,
+    amount_min: Annotated[str | None, _parameter("amount_min", "Of this amount or more.")] = None,
+    amount_max: Annotated[str | None, _parameter("amount_max", "Of this amount or less.")] = None,
+    booked_from: Annotated[str | None, _parameter("from", "Booked on this date or later.")] = None,
+    booked_to: Annotated[str | None, _parameter("to", "Booked on this date or before.")] = None,
+    status: Annotated[str | None, _parameter("status", f"One of {', '.join(STATUSES)}.")] = None,
+    text: Annotated[str | None, _parameter("text", "With this text in the description.")] = None,
+) -> FilterTexts:
+    return FilterTexts(
+        kind,
+        category,
+        tag,
+        amount_min,
+        amount_max,
+        booked_from,
+        booked_to,
+        status,
+        text,
+    )
+
+
+AccountIn: TypeAlias = Annotated[str | None, _parameter("account_id", "That touch this account.")]
+FiltersIn: TypeAlias = NamedDependency[FilterTexts]
+FILTERS: Final = {"filters": Provide(provide_filters, sync_to_thread=False)}
+
+
+def filters_of(texts: FilterTexts, currency: str, account_id: int | None = None) -> Filters:
+    """The filters, with amounts in minor units of `currency`; a bad one is refused by name."""
+    if texts.status is not None and texts.status not in STATUSES:
+        refuse("status", f"Expected one of {', '.join(STATUSES)}.")
+    for name in ("kind", "category", "tag", "text"):
+        value = getattr(texts, name)
+        if value is not None and not (0 < len(value) <= TEXT_LENGTH_MAX and value.isprintable()):
+            refuse("type" if name == "kind" else name, "Expected a short printable text.")
+    return Filters(
+        account_id=account_id,
+        kind=texts.kind,
+        category=texts.category,
+        tag=texts.tag,
+        amount_min=_amount("amount_min", texts.amount_min, currency),
+        amount_max=_amount("amount_max", texts.amount_max, currency),
+        booked_from=date_of("from", texts.booked_from),
+        booked_to=date_of("to", texts.booked_to),
+        status=texts.status,  # type: ignore[arg-type]
+        text=texts.text,
+    )
+
+
+def _amount(name: str, text: str | None, currency: str) -> int | None:
+    if text is None:
+        return None
+    if Amount.pattern.fullmatch(text) is None:
+        refuse(name, f"Expected {Amount.expected}.")
+    try:
+        return minor_units_of(Amount(text), currency)
+    except Malformed as refusal:
+        refuse(name, str(refusal))

@@ -1,0 +1,199 @@
+"""Transactions: what can be asked of them."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+from litestar import get
+from litestar.params import FromPath
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from api.account_readings import UpcomingBill
+from api.call import Call, told
+from api.documents import answers, described
+from api.parameters import (
+    AsOf,
+    Cursor,
+    KnownAt,
+    Limit,
+    cursor_for,
+    id_of,
+    limit_of,
+    next_page,
+    value_of_cursor,
+)
+from api.transaction_filters import AccountIn, FiltersIn, FilterTexts, filters_of
+from api.visibility import check_account, check_transaction, check_user, reading
+from domain.money import decimal_of
+from domain.refusals import AccountNotFound, TransactionNotFound
+from readmodels import accounts, transactions
+from readmodels.transaction_filters import Status
+from readmodels.transactions import TransactionRow
+
+
+class TransactionOut(msgspec.Struct, kw_only=True):
+    transaction_id: int
+    source_account_id: int | None
+    destination_account_id: int | None
+    amount: Decimal
+    timestamp: dt.datetime
+    status: Status
+    currency: str
+    type: str
+    booking_date: dt.date
+    value_date: dt.date
+    category: str | None
+    tags: list[str]
+    description: str | None
+    counterparty: str | None
+    reverses: int | None
+    reversed_by: int | None
+
+
+class TransactionDetail(TransactionOut, kw_only=True):
+    reason: str | None
+    actor: str
+
+
+_PAGE: Final = answers(200, list[TransactionOut], 400, 401, 404, 422, 429, 503)
+
+
+@get("/transactions/history", **described("The history of transactions", _PAGE))
+async def history(
+    request: Call,
+    filters: FiltersIn,
+    account_id: AccountIn = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> ASGIApp:
+    """Of one's own accounts; staff see all. Newest first."""
+    actor = request.actor
+    user_id = actor.user_id if actor.role == "user" else None
+    return await _history(request, user_id, filters, account_id, as_of, known_at, limit, cursor)
+
+
+@get(
+    "/transactions/history/{user_id:int}",
+    **described("The history of a customer's transactions", _PAGE),
+)
+async def history_of_user(
+    request: Call,
+    user_id: FromPath[int],
+    filters: FiltersIn,
+    account_id: AccountIn = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> ASGIApp:
+    """Of the accounts that the customer holds. Newest first."""
+    check_user(request.actor, user_id)
+    return await _history(request, user_id, filters, account_id, as_of, known_at, limit, cursor)
+
+
+async def _history(
+    call: Call,
+    user_id: int | None,
+    texts: FilterTexts,
+    account_text: str | None,
+    as_of: str | None,
+    known_at: str | None,
+    limit: str | None,
+    cursor: str | None,
+) -> ASGIApp:
+    size, account_id = limit_of(limit), id_of("account_id", account_text)
+    touched = () if account_id is None else (account_id,)
+    # The whole of a listing is as known at the moment of its first page.
+    place = value_of_cursor(cursor, tuple[int, dt.date, int])
+    if place is not None:
+        as_of, known_at = place[1].isoformat(), str(place[2])
+    async with reading(call, *touched, as_of=as_of, known_at=known_at) as (connection, moment):
+        currency = call.bank.currency
+        if account_id is not None:
+            await check_account(connection, call.actor, account_id)
+            account = await accounts.account(connection, account_id)
+            if account is None:
+                raise AccountNotFound(account_id=account_id)
+            currency = account.currency
+        # Amounts are compared in minor units: the account's, or else those of the bank's currency.
+        filters = filters_of(texts, currency, account_id)
+        rows = await transactions.history(
+            connection,
+            user_id=user_id,
+            filters=filters,
+            moment=moment,
+            limit=size + 1,
+            before=None if place is None else place[0],
+        )
+    link = None
+    if len(rows) > size:
+        rows = rows[:size]
+        last = rows[-1].transaction_id
+        link = next_page(call, cursor_for((last, moment.as_of, moment.known_at)))
+    return told([_out(row) for row in rows], position=moment.known_at, link=link)
+
+
+@get(
+    "/transactions/{transaction_id:int}",
+    **described("A transaction", answers(200, TransactionDetail, 400, 401, 404, 422, 503)),
+)
+async def one_transaction(
+    request: Call, transaction_id: FromPath[int], as_of: AsOf = None, known_at: KnownAt = None
+) -> ASGIApp:
+    """As known at the moment asked about: reversed only if it was known to be."""
+    async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
+        row = await transactions.transaction(connection, transaction_id, moment)
+        if row is None:
+            raise TransactionNotFound(transaction_id=transaction_id)
+        await check_transaction(connection, request.actor, row)
+    staff = request.actor.role != "user"
+    detail = TransactionDetail(
+        **msgspec.structs.asdict(_out(row)),
+        reason=row.reason,
+        # Which member of staff it was is not for customers.
+        actor=row.actor if staff else row.actor.partition("-")[0],
+    )
+    return told(detail, position=moment.known_at)
+
+
+@get(
+    "/bills/upcoming/{user_id:int}",
+    **described("Bills that fall due", answers(200, list[UpcomingBill], 401, 404, 429, 503)),
+)
+async def upcoming_bills(request: Call, user_id: FromPath[int], as_of: AsOf = None) -> ASGIApp:
+    """None yet: no biller presents any."""
+    check_user(request.actor, user_id)
+    async with reading(request, as_of=as_of) as (_, moment):
+        return told([], position=moment.known_at)
+
+
+def _out(row: TransactionRow) -> TransactionOut:
+    return TransactionOut(
+        transaction_id=row.transaction_id,
+        source_account_id=row.source_account_id,
+        destination_account_id=row.destination_account_id,
+        amount=decimal_of(row.amount, row.currency),
+        timestamp=row.recorded_at,
+        status=row.status,
+        currency=row.currency,
+        type=row.kind,
+        booking_date=row.booking_date,
+        value_date=row.value_date,
+        category=row.category,
+        tags=row.tags,
+        description=row.description,
+        counterparty=row.counterparty,
+        reverses=row.reverses,
+        reversed_by=row.reversed_by,
+    )
+
+
+HANDLERS: Final[list[ControllerRouterHandler]] = [
+    history,
+    history_of_user,
+    one_transaction,
+    upcoming_bills,
+]

@@ -1,0 +1,189 @@
+"""Users: registration, sign-in, and the session that follows."""
+
+import re
+import time
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
+from litestar import get, post
+from litestar.params import JSONBody
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from api.call import Call, refused, told, told_answer
+from api.documents import answers, described
+from api.problems import CredentialsRefused
+from api.rate_limits import admit_sign_in, sign_in_succeeded
+from api.strict_json import BodyInvalid, FieldError, encode
+from api.tokens import ACCESS_TOKEN_SECONDS
+from application import users
+from application.books import Answer, Posted
+from application.passwords import LENGTH_MAX, check_password
+from application.sessions import (
+    Session,
+    refresh_session,
+    revoke_session,
+    start_session,
+)
+from domain.customer import Role
+
+_NAME: Final = re.compile(r"[^\W_](?:[\w.@+-]*\w)?")
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)*")
+# Every registration that comes without a sign-in shares one space of idempotency keys.
+ANONYMOUS: Final = "anonymous"
+
+Secret: TypeAlias = Annotated[str, msgspec.Meta(max_length=LENGTH_MAX * 4)]
+
+
+class Registration(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    username: Annotated[str, msgspec.Meta(min_length=3, max_length=64, examples=["ada"])]
+    email: Annotated[str, msgspec.Meta(min_length=3, max_length=254, examples=["ada@example.org"])]
+    password: Annotated[Secret, msgspec.Meta(examples=["a long and private phrase"])]
+
+
+class Profile(msgspec.Struct, kw_only=True):
+    user_id: int
+    username: str
+    email: str
+    role: Role
+
+
+class SigningIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    username: Annotated[str, msgspec.Meta(max_length=254, examples=["ada"])]
+    password: Annotated[Secret, msgspec.Meta(examples=["a long and private phrase"])]
+
+
+class Tokens(msgspec.Struct, kw_only=True):
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"
+    expires_in: Annotated[int, msgspec.Meta(description="Seconds.")] = ACCESS_TOKEN_SECONDS
+    refresh_token: str
+
+
+class Refreshing(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    refresh_token: Annotated[str, msgspec.Meta(max_length=512)]
+
+
+class SignedOut(msgspec.Struct):
+    signed_out: bool = True
+
+
+class _Registered(msgspec.Struct):
+    """What is stored of the answer: the log of commands must not hold a name for ever."""
+
+    user_id: int
+    role: Role
+
+
+@post("/register", **described("Register a user", answers(201, Profile, 400, 409, 422, 429)))
+async def register(request: Call, data: JSONBody[Registration]) -> ASGIApp:
+    """The user becomes a customer of the bank, with the role `user`."""
+    bank = request.bank
+    wrong = [
+        FieldError(f"/{name}", detail)
+        for name, text, pattern, detail in (
+            ("username", data.username, _NAME, "Letters, digits and . _ - @ + between them"),
+            ("email", data.email, _EMAIL, "Expected an address such as ada@example.org"),
+        )
+        if not pattern.fullmatch(text)
+    ]
+    if wrong:
+        raise BodyInvalid(*wrong)
+    check_password(data.password, username=data.username, email=data.email)
+    user = users.NewUser(
+        user_id=await users.next_user_id(bank.users),
+        username=data.username,
+        email=data.email,
+        role="user",
+        password_hash=await bank.passwords.hash(data.password),
+    )
+
+    def answer(posted: list[Posted]) -> Answer:
+        return Answer(201, encode(_Registered(user.user_id, user.role)))
+
+    command = users.register_user(
+        user, key=request.key, principal=ANONYMOUS, answer=answer, refuse=refused
+    )
+    given = await bank.writer.submit(command)
+    if given.status != 201:
+        return told_answer(given)
+    # The same key means the same names, so the whole answer is the same bytes again.
+    registered = msgspec.json.decode(given.body, type=_Registered)
+    if given.position is not None:
+        bank.own_writes.wrote(given.position, registered.user_id)
+    profile = Profile(
+        user_id=registered.user_id,
+        username=data.username,
+        email=data.email,
+        role=registered.role,
+    )
+    return told_answer(msgspec.structs.replace(given, body=encode(profile)))
+
+
+@post(
+    "/login",
+    status_code=200,
+    **described("Sign in", answers(200, Tokens, 400, 401, 422, 429, 503), writes=False),
+)
+async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
+    """An access token for ten minutes, and a refresh token to get the next one with."""
+    bank = request.bank
+    name, client = users.key_of(data.username), request.client_address
+    await admit_sign_in(bank.sign_in_limits, username_key=name, client=client)
+    known = await users.sign_in_of(bank.users, data.username)
+    verdict = await bank.passwords.verify(
+        None if known is None else known.password_hash, data.password
+    )
+    if known is None or not verdict.matches:
+        raise CredentialsRefused
+    await sign_in_succeeded(bank.sign_in_limits, username_key=name, client=client)
+    if verdict.rehash:
+        anew = await bank.passwords.hash(data.password)
+        await users.store_password_hash(bank.users, known.user_id, known.password_hash, anew)
+    return _tokens(request, await start_session(bank.users, user_id=known.user_id))
+
+
+@post(
+    "/refresh",
+    status_code=200,
+    **described("Carry a session on", answers(200, Tokens, 400, 401, 422, 503), writes=False),
+)
+async def refresh(request: Call, data: JSONBody[Refreshing]) -> ASGIApp:
+    """The next pair of tokens. A refresh token is used once; a second use ends the session."""
+    bank = request.bank
+    session = await refresh_session(bank.users, data.refresh_token, secret=bank.secret)
+    return _tokens(request, session)
+
+
+@post(
+    "/logout",
+    status_code=200,
+    **described("Sign out", answers(200, SignedOut, 401, 503), writes=False),
+)
+async def logout(request: Call) -> ASGIApp:
+    """The session ends at once: neither its access nor its refresh token opens anything again."""
+    bank = request.bank
+    await revoke_session(bank.users, request.session_id)
+    bank.revoked.add(request.session_id)
+    bank.own_writes.session_ended()
+    return told(SignedOut())
+
+
+@get("/profile", **described("Who is signed in", answers(200, Profile, 401, 503)))
+async def profile(request: Call) -> ASGIApp:
+    bank = request.bank
+    user = await users.user(bank.users, request.actor.user_id)
+    if user is None:
+        raise CredentialsRefused
+    return told(
+        Profile(user_id=user.user_id, username=user.username, email=user.email, role=user.role)
+    )
+
+
+def _tokens(request: Call, session: Session) -> ASGIApp:
+    access_token = request.bank.tokens.issue(
+        user_id=session.user_id, role=session.role, sid=session.sid, now=time.time()
+    )
+    return told(Tokens(access_token=access_token, refresh_token=session.refresh_token))
+
+
+HANDLERS: Final[list[ControllerRouterHandler]] = [register, login, refresh, logout, profile]

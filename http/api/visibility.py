@@ -1,0 +1,105 @@
+"""Whether a caller may see what a path names, and reads that see what the caller has written."""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from api.call import Bank, Call
+from api.parameters import date_of, known_at_of
+from api.policy import Rule
+from api.problems import NotYetRead
+from application.commands import Actor
+from application.pools import borrowed
+from domain.refusals import AccountNotFound, CustomerNotFound, TransactionNotFound
+from readmodels import accounts, transactions
+from readmodels.moments import Moment, MomentAhead, resolve
+from readmodels.projection import wait_for
+from readmodels.reading import Connection
+
+WAIT_SECONDS: Final = 2.0
+
+
+@asynccontextmanager
+async def reading(
+    call: Call, *account_ids: int, as_of: str | None = None, known_at: str | None = None
+) -> AsyncIterator[tuple[Connection, Moment]]:
+    """A connection and the moment asked about, once the views hold what this caller has written.
+
+    A view that does not get there within `WAIT_SECONDS` is answered 503: never an old balance after a
+    new one.
+    """
+    bank = call.bank
+    day, known = date_of("as_of", as_of), known_at_of(known_at)
+    wanted = bank.own_writes.position_for(call.actor.user_id, *account_ids)
+    async with borrowed(bank.reads) as connection:
+        yield connection, await moment_of(connection, bank.today(), day, known, wanted)
+
+
+async def moment_of(
+    connection: Connection,
+    today: dt.date,
+    as_of: dt.date | None,
+    known_at: dt.datetime | int | None,
+    wanted: int,
+) -> Moment:
+    ahead = wanted
+    for _ in range(3):
+        try:
+            moment = await resolve(connection, as_of=as_of, known_at=known_at, today=today)
+        except MomentAhead as error:
+            ahead = error.position
+        else:
+            if known_at is not None or moment.head >= wanted:
+                return moment
+        if not await wait_for(connection, ahead, WAIT_SECONDS):
+            raise NotYetRead
+        await asyncio.sleep(0)
+    raise NotYetRead
+
+
+async def check_account(connection: Connection, actor: Actor, account_id: int) -> None:
+    """To a customer who is no holder of it, the account does not exist."""
+    if actor.role == "user" and not await accounts.can_see(connection, actor.user_id, account_id):
+        raise AccountNotFound(account_id=account_id)
+
+
+def check_user(actor: Actor, user_id: int) -> None:
+    """To a customer there are no others."""
+    if actor.role == "user" and actor.user_id != user_id:
+        raise CustomerNotFound(user_id=user_id)
+
+
+async def check_transaction(
+    connection: Connection, actor: Actor, row: transactions.TransactionRow
+) -> None:
+    """A customer sees the transactions of the accounts that the customer holds."""
+    if actor.role != "user":
+        return
+    for account_id in (row.source_account_id, row.destination_account_id):
+        if account_id is not None and await accounts.can_see(connection, actor.user_id, account_id):
+            return
+    raise TransactionNotFound(transaction_id=row.transaction_id)
+
+
+async def check_visible(bank: Bank, actor: Actor, rule: Rule, path: Mapping[str, Any]) -> None:
+    """Raise the refusal that hides what the path names from a caller who may not see it."""
+    if rule.subject == "user":
+        check_user(actor, path["user_id"])
+    if rule.subject not in ("account", "transaction"):
+        return
+    account_id = path.get("account_id")
+    wanted = bank.own_writes.position_for(
+        actor.user_id, *(() if account_id is None else (account_id,))
+    )
+    async with borrowed(bank.reads) as connection:
+        moment = await moment_of(connection, bank.today(), None, None, wanted)
+        if account_id is not None:
+            await check_account(connection, actor, account_id)
+            return
+        transaction_id = path["transaction_id"]
+        row = await transactions.transaction(connection, transaction_id, moment)
+        if row is None:
+            raise TransactionNotFound(transaction_id=transaction_id)
+        await check_transaction(connection, actor, row)
