@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from domain.account import Movement, TermsFact
-from ledger.journal import JournalEvent, Posting, decode
+from ledger.journal import JournalEvent, decode
 from readmodels.transaction_rows import TransactionRows
 from readmodels.trial_balance import RUN_BITS
 
@@ -59,12 +59,21 @@ class Batch:
         self.terms_lines: list[str] = []
         self.lines: list[str] = []
         self.transactions = TransactionRows()
-        # Run, ledger account, currency and booking date -> debits and credits.
-        self.totals: dict[tuple[int, int, str, str], list[int]] = {}
+        # By run and booking date, then by ledger account and currency: debits and credits. Events
+        # that follow one another mostly share the first two, so those sums are kept at hand.
+        self.totals: dict[tuple[int, str], dict[tuple[int, str], list[int]]] = {}
+        self.run = -1
+        self.booking_date = dt.date.min
+        self.booked = ""
+        self.sums: dict[tuple[int, str], list[int]] = {}
 
     @property
     def events(self) -> int:
         return self.last - self.after
+
+    def turn_to(self, run: int, booking_date: dt.date) -> None:
+        self.run, self.booking_date, self.booked = run, booking_date, booking_date.isoformat()
+        self.sums = self.totals.setdefault((run, self.booked), {})
 
 
 def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]) -> Batch:
@@ -152,54 +161,46 @@ def _entry(
     stream: str,
 ) -> None:
     """A line for each posting of an entry, and its part of the totals."""
-    booked = f"{event.booking_date}"
-    run, lines, totals = position >> RUN_BITS, batch.lines, batch.totals
-    head = f"{position}\t"
-    posted = False
-    for number, (ledger_account, sub_account, side, amount, currency) in enumerate(
-        map(_fields, event.entry)
-    ):
-        if side == "D":
-            debit, credit = amount, 0
+    booking_date, value_date = event.booking_date, event.value_date
+    if booking_date != batch.booking_date or position >> RUN_BITS != batch.run:
+        batch.turn_to(position >> RUN_BITS, booking_date)
+    booked, sums = batch.booked, batch.sums
+    valued = booked if value_date == booking_date else value_date.isoformat()
+    for number, posting in enumerate(event.entry):
+        if posting.side == "D":
+            debit, credit = posting.amount, 0
         else:
-            debit, credit = 0, amount
-        key = (run, ledger_account, currency, booked)
-        total = totals.get(key)
+            debit, credit = 0, posting.amount
+        ledger_account, sub_account = posting.ledger_account, posting.sub_account
+        currency = posting.currency
+        total = sums.get((ledger_account, currency))
         if total is None:
-            totals[key] = [debit, credit]
-        else:
-            total[0] += debit
-            total[1] += credit
+            total = sums[ledger_account, currency] = [0, 0]
+        total[0] += debit
+        total[1] += credit
+        head = f"{position}\t{number}\t{event.transaction_id}\t{ledger_account}\t"
         if sub_account is None or not sub_account.startswith(ACCOUNT):
-            account_id = balance = through = "\\N"
+            batch.lines.append(
+                f"{head}\\N\t{currency}\t{debit}\t{credit}\t\\N\t{booked}\t{valued}\t\\N\n"
+            )
         else:
-            if account is None or sub_account != stream or posted:
-                raise Contradiction(f"it posts to {sub_account} from outside, or twice")
-            posted = True
-            through = _booked(account, event.booking_date)
+            if account is None or sub_account != stream:
+                raise Contradiction(f"it posts to {sub_account}, which is not its own account")
+            through = _booked(account, booking_date, booked)
             account.balance += credit - debit
-            account_id, balance = stream[8:], f"{account.balance}"
-        lines.append(
-            f"{head}{number}\t{event.transaction_id}\t{ledger_account}\t{account_id}\t{currency}"
-            f"\t{debit}\t{credit}\t{balance}\t{booked}\t{event.value_date}\t{through}\n"
-        )
+            batch.lines.append(
+                f"{head}{stream[8:]}\t{currency}\t{debit}\t{credit}\t{account.balance}"
+                f"\t{booked}\t{valued}\t{through}\n"
+            )
+            # A second line of one account at one position would have no place in its order.
+            stream = ""
 
 
-def _fields(posting: Posting) -> tuple[int, str | None, str, int, str]:
-    return (
-        posting.ledger_account,
-        posting.sub_account,
-        posting.side,
-        posting.amount,
-        posting.currency,
-    )
-
-
-def _booked(account: AccountState, booking_date: dt.date) -> str:
+def _booked(account: AccountState, booking_date: dt.date, booked: str) -> str:
     """Note a booking date; answer the latest there has been."""
     through = account.booked_through
     if through is None or booking_date >= through:
         account.booked_through = booking_date
-        return f"{booking_date}"
+        return booked
     account.lateness_max = max(account.lateness_max, (through - booking_date).days)
-    return f"{through}"
+    return through.isoformat()

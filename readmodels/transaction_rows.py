@@ -4,14 +4,13 @@ import datetime as dt
 from typing import Any, Final
 
 from domain.account import (
-    Credit,
     CreditReversed,
-    Debit,
     DebitReversed,
     Deposited,
     FeeCharged,
     InterestCharged,
     InterestCredited,
+    Movement,
     PaymentReceived,
     PaymentSent,
     TransferReceived,
@@ -76,16 +75,17 @@ class TransactionRows:
         reverses: int | None = getattr(fact, "reverses", None)
         if reverses is not None:
             self.reversals.append((reverses, transaction_id))
-        posting = event.entry[0]
-        amount = fact.amount if isinstance(fact, Credit | Debit) else posting.amount
+        posting, recorded_at = event.entry[0], self._recorded_at
+        assert recorded_at is not None, "a transaction has a first event"
+        amount = fact.amount if isinstance(fact, Movement) else posting.amount
         self.rows.append(
             f"{transaction_id}\t{self._position}\t{KINDS.get(type(fact)) or _kind(fact)}"
             f"\t{self._source}\t{self._destination}\t{amount}\t{posting.currency}"
-            f"\t{self._recorded_at}\t{event.booking_date}\t{event.value_date}"
-            f"\t{text_of(event.category)}\t{texts_of(event.tags) if event.tags else '{}'}"
-            f"\t{text_of(event.description)}\t{text_of(event.reason)}"
-            f"\t{text_of(getattr(fact, 'counterparty', None))}\t{text_of(event.actor)}"
-            f"\t{number_of(reverses)}\t{NULL}\n"
+            f"\t{recorded_at.isoformat()}\t{event.booking_date.isoformat()}"
+            f"\t{event.value_date.isoformat()}\t{text_of(event.category)}"
+            f"\t{texts_of(event.tags) if event.tags else '{}'}\t{text_of(event.description)}"
+            f"\t{text_of(event.reason)}\t{text_of(getattr(fact, 'counterparty', None))}"
+            f"\t{text_of(event.actor)}\t{number_of(reverses)}\t{NULL}\n"
         )
         self._event = None
         self._source = self._destination = NULL

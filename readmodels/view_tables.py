@@ -56,8 +56,8 @@ PUT_HOLDERS: Final = """
 """
 PUT_TOTALS: Final = """
     INSERT INTO {schema}.ledger_totals AS t
-           (run, ledger_account, currency, booking_date, debits, credits)
-    SELECT * FROM unnest(%s::bigint[], %s::smallint[], %s::text[], %s::date[], %s::bigint[],
+           (run, booking_date, ledger_account, currency, debits, credits)
+    SELECT * FROM unnest(%s::bigint[], %s::date[], %s::smallint[], %s::text[], %s::bigint[],
                          %s::bigint[])
         ON CONFLICT (run, ledger_account, currency, booking_date) DO UPDATE
        SET debits = t.debits + excluded.debits, credits = t.credits + excluded.credits
@@ -90,9 +90,12 @@ def write(
     if "transactions" in views:
         _write_transactions(connection, schema, batch.transactions)
     if "ledger_totals" in views and batch.totals:
-        keys = zip(*batch.totals, strict=True)
-        sums = zip(*batch.totals.values(), strict=True)
-        _run(connection, PUT_TOTALS, schema, *map(array_of, (*keys, *sums)))
+        rows = [
+            (run, booked, *key, *total)
+            for (run, booked), sums in batch.totals.items()
+            for key, total in sums.items()
+        ]
+        _run(connection, PUT_TOTALS, schema, *map(array_of, zip(*rows, strict=True)))
     _write_accounts(connection, schema, batch)
 
 
