@@ -132,7 +132,7 @@ class _Builder:
         for table in self._swapped:
             if table not in INDEXED_FROM_THE_START:
                 self._create_indexes(table)
-            self._writing.execute(f"VACUUM (ANALYZE) {NEXT}.{table}")
+            self._writing.execute(f"ANALYZE {NEXT}.{table}")
 
     def swap_in(self) -> Rebuilt:
         """Come to exactly the position of the live views, and take their place."""

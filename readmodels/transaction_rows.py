@@ -34,6 +34,7 @@ KINDS: Final[dict[type[Fact], str]] = {
     CreditReversed: "reversal",
     DebitReversed: "reversal",
 }
+SAID_NOTHING: Final = f"{NULL}\t{{}}\t{NULL}\t{NULL}"
 
 
 class TransactionRows:
@@ -82,13 +83,22 @@ class TransactionRows:
             f"{transaction_id}\t{self._position}\t{KINDS.get(type(fact)) or _kind(fact)}"
             f"\t{self._source}\t{self._destination}\t{amount}\t{posting.currency}"
             f"\t{recorded_at.isoformat()}\t{event.booking_date.isoformat()}"
-            f"\t{event.value_date.isoformat()}\t{text_of(event.category)}"
-            f"\t{texts_of(event.tags) if event.tags else '{}'}\t{text_of(event.description)}"
-            f"\t{text_of(event.reason)}\t{text_of(getattr(fact, 'counterparty', None))}"
-            f"\t{text_of(event.actor)}\t{number_of(reverses)}\t{NULL}\n"
+            f"\t{event.value_date.isoformat()}\t{_said(event)}"
+            f"\t{text_of(getattr(fact, 'counterparty', None))}\t{text_of(event.actor)}"
+            f"\t{number_of(reverses)}\t{NULL}\n"
         )
         self._event = None
         self._source = self._destination = NULL
+
+
+def _said(event: JournalEvent[Any]) -> str:
+    """Category, tags, description and reason; mostly nothing was said."""
+    if event.category is event.description is event.reason is None and not event.tags:
+        return SAID_NOTHING
+    tags = texts_of(event.tags) if event.tags else "{}"
+    return (
+        f"{text_of(event.category)}\t{tags}\t{text_of(event.description)}\t{text_of(event.reason)}"
+    )
 
 
 def _kind(fact: Fact) -> str:
