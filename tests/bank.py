@@ -21,7 +21,7 @@ from ledger.journal import Recorded, decode
 CUSTOMER = 1
 LOG = """
     SELECT originator_id, originator_version, notification_id, topic, state
-      FROM daybook_events ORDER BY notification_id
+      FROM daybook_events WHERE notification_id > %s ORDER BY notification_id
 """
 
 
@@ -151,10 +151,10 @@ class Bank:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
 
-def read_log(conninfo: str) -> list[Recorded]:
-    """All events, in the order of their positions."""
+def read_log(conninfo: str, *, after: int = 0) -> list[Recorded]:
+    """The events after a position, in order."""
     with psycopg.connect(conninfo) as connection:
-        rows = connection.execute(LOG).fetchall()
+        rows = connection.execute(LOG, [after]).fetchall()
     return [
         Recorded(stream, version, position, decode(tag, state))
         for stream, version, position, tag, state in rows
