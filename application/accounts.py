@@ -28,7 +28,7 @@ from domain.refusals import (
     TransactionAlreadyReversed,
     TransactionNotReversible,
 )
-from ledger.journal import Recorded, mirrored
+from ledger.journal import Entry, Recorded, mirrored
 
 # An overdraft limit of nothing is a limit, so it is read apart from amounts.
 NO_LIMIT: Final = Decimal(0)
@@ -204,12 +204,14 @@ def reverse(ask: Ask, original: Sequence[Recorded], details: Details) -> Command
         undone = (accounts.CreditReversed, accounts.DebitReversed)
         if not (debits or credits_) or any(isinstance(r.event.fact, undone) for r in original):
             raise TransactionNotReversible(transaction_id=transaction_id)
-        for recorded in (*credits_, *debits):
+        undoing: list[tuple[int, list[AccountFact], Entry]] = []
+        for recorded in (*debits, *credits_):
             account_id = int(recorded.originator_id.rsplit("-", 1)[1])
-            fact, account = recorded.event.fact, books.account(account_id)
-            undo = accounts.reverse_credit if recorded in credits_ else accounts.reverse_debit
-            facts = undo(account, fact.amount, transaction_id)
-            books.post(posted, account_id, facts, mirrored(recorded.event.entry))
+            undo = accounts.reverse_debit if recorded in debits else accounts.reverse_credit
+            facts = undo(books.account(account_id), recorded.event.fact.amount, transaction_id)
+            undoing.append((account_id, facts, mirrored(recorded.event.entry)))
+        for account_id, facts, entry in reversed(undoing):
+            books.post(posted, account_id, facts, entry)
         books.claim(claim, ask.actor.name)
         return [posted]
 

@@ -232,9 +232,9 @@ async def lock_and_commit(connection: Connection, batch: Batch) -> None:
         await _write(connection, batch)
 
 
-def head_moved(error: psycopg.Error) -> bool:
+def head_moved(error: Exception) -> bool:
     """Whether the error says that another process has written since the batch was decided."""
-    return error.sqlstate == "DB001"
+    return isinstance(error, psycopg.Error) and error.sqlstate == "DB001"
 
 
 async def _write(connection: Connection, batch: Batch) -> None:

@@ -1,6 +1,7 @@
 """What every use case shares: who asks, under which key, and with which details."""
 
 import datetime as dt
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -21,6 +22,7 @@ from domain.refusals import (
     UnprintableText,
 )
 
+CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 EARLIEST: Final = dt.date(1900, 1, 1)
 VALUE_DATE_AHEAD: Final = dt.timedelta(days=366)
 # Who may book into another day than today.
@@ -135,7 +137,7 @@ def transaction(actor: Actor, details: Details, today: dt.date) -> Transaction:
 
 def check_text(field: str, text: str | None) -> None:
     """Refused: control characters, which no statement can print and Postgres cannot keep."""
-    if text and not text.isprintable():
+    if text and CONTROL.search(text):
         raise UnprintableText(field=field)
 
 

@@ -189,6 +189,10 @@ class Writer:
         commands = [command for waiting in batch for command in waiting.commands]
         touched = {stream for command in commands for stream in command.streams}
         asked = self._asked(commands, touched, again=False)
+        # Another process may have written since these were last looked at; a refusal writes no event
+        # that would collide, so what it rests on must be current.
+        stale = self._cache.stale(touched)
+        asked.streams.update(stale)
         if before is not None:
             for stream in before.changed:
                 asked.streams.pop(stream, None)
@@ -200,12 +204,13 @@ class Writer:
                 position = self._head.position
                 found = await append.read(await self._connected("reader"), asked)
                 states.update(self._cache.take(found.streams, position))
+                self._cache.checked(stale, position)
             if before is not None:
                 states.update((s, before.states[s]) for s in touched & before.changed)
                 _take_from(before, commands, found)
             return self._decide(batch, states, found, head, again=False)
         except Exception:  # noqa: BLE001 - the batch is decided again under the lock, where it is told
-            self._connections.pop("reader", None)
+            await self._undo("reader")
             self._alone = False
             return None
 
@@ -216,7 +221,7 @@ class Writer:
                 self._unreplicated = False
                 connection = await self._connected("writer")
                 await append.lock_and_commit(connection, decided.rows)
-        except psycopg.Error as error:
+        except Exception as error:  # noqa: BLE001 - the batch is run again, and whoever waits is told
             again = not append.head_moved(error)
             self._alone = False
             await self._undo()
@@ -316,16 +321,15 @@ class Writer:
         return _Decided(batch, rows, answers, states, books.changed, found.commands, claims, end)
 
     def _committed(self, decided: _Decided) -> None:
-        if self._unreplicated:
-            self._alone = self._unreplicated = False
-            self._answer(
-                decided.batch, OutcomeUnknown("committed here, and perhaps not on the standby")
-            )
-            return
         self._head = decided.end
         self._cache.wrote(((s, decided.states[s]) for s in decided.changed), self._head.position)
         self.batches += 1
-        self._answer(decided.batch, decided.answers)
+        if self._unreplicated:
+            self._unreplicated = False
+            unknown = OutcomeUnknown("committed here, and perhaps not on the standby")
+            self._answer(decided.batch, unknown)
+        else:
+            self._answer(decided.batch, decided.answers)
 
     def _answer(self, batch: list[_Waiting], outcome: list[list[Answer]] | Exception) -> None:
         for index, waiting in enumerate(batch):
@@ -361,9 +365,9 @@ class Writer:
         if notice.sqlstate == UNREPLICATED:
             self._unreplicated = True
 
-    async def _undo(self) -> bool:
+    async def _undo(self, name: str = "writer") -> bool:
         """Whether the connection still lives, so that what it was doing is surely undone."""
-        connection = self._connections.get("writer")
+        connection = self._connections.get(name)
         if connection is None:
             return False
         try:
@@ -371,7 +375,7 @@ class Writer:
         except psycopg.Error:
             await connection.close()
         if connection.closed:
-            del self._connections["writer"]
+            del self._connections[name]
             return False
         return True
 

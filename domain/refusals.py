@@ -141,7 +141,7 @@ class ReferenceTaken(Conflicting):
 
 
 class TransactionAlreadyReversed(Conflicting):
-    detail = "Transaction {transaction_id} was reversed already, by transaction {reversed_by}."
+    detail = "Transaction {transaction_id} was reversed already."
 
 
 class TransactionNotReversible(Conflicting):
