@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import sys
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,17 +16,6 @@ from daybook.berka import Count, Difference, Report, import_berka
 from daybook.berka_files import BerkaError, BerkaFiles, find_files
 from daybook.interpreter import settle_interpreter
 from daybook.settings import Settings, read_settings
-
-
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    importing = commands.add_parser("import", help="bring another bank's books in")
-    banks = importing.add_subparsers(dest="bank", metavar="BANK", required=True)
-    berka = banks.add_parser("berka", help="the Berka bank: gzip CSV files of PKDD'99")
-    berka.add_argument(
-        "folder", metavar="DIR", type=Path, help="where account.csv.gz and so on are"
-    )
-    berka.add_argument("--json", action="store_true", help="report as JSON, on standard output")
-    berka.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ EXPECTED: Final = (
     ("daybook.server_check", "ServerRefused"),
     ("daybook.postgres_programs", "EmbeddedPostgresError"),
     ("daybook.staff", "StaffRefused"),
+    ("daybook.demo_loading", "DemoRefused"),
     ("migrations.runner", "MigrationError"),
     ("readmodels.rebuild", "RebuildRefused"),
     ("api.signing_keys", "KeyFileUnsafe"),
@@ -57,6 +58,12 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=_port, default=PORT, help=f"{PORT} unless given")
     serve.add_argument("--workers", type=int, default=1, help="processes that serve as one")
     serve.set_defaults(run=_later("daybook.serve", "run"))
+
+    demo = commands.add_parser("demo", help="serve with a living bank in it, and say what to try")
+    _add_data(demo)
+    demo.add_argument("--port", type=_port, default=PORT, help=f"{PORT} unless given")
+    demo.add_argument("--check", action="store_true", help="ask it a few things, and end")
+    demo.set_defaults(run=_later("daybook.demo", "run"))
 
     migrate = commands.add_parser("migrate", help="bring the database up to date")
     _add_data(migrate)
