@@ -1,12 +1,15 @@
 """A call as the handlers see it: the bank it is made to, who makes it, and the answer to a write."""
 
+import asyncio
 import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 from litestar import Request
-from litestar.types import Receive, Scope, Send
+from litestar.exceptions import ClientException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.types import Empty, Receive, Scope, Send
 
 from api.gate import Arrival
 from api.metrics import Metrics
@@ -16,7 +19,7 @@ from api.policy import RULES, Rule
 from api.problems import MEDIA_TYPE, stored_problem
 from api.rate_limits import InProcessRateLimits, RateLimits
 from api.signing_keys import SigningKeys
-from api.strict_json import encode
+from api.strict_json import BodyTooSlow, FieldError, encode
 from api.tokens import AccessTokens
 from application import clock
 from application.books import Answer, Command, Posted
@@ -26,6 +29,9 @@ from application.pools import Pool
 from application.revoked_sessions import RevokedSessions
 from application.transact import Writer
 from domain.refusals import Refused
+
+
+BODY_SECONDS_MAX: Final = 30.0
 
 
 class Bank(msgspec.Struct):
@@ -54,6 +60,31 @@ class Bank(msgspec.Struct):
 
 class Call(Request[Any, Any, Any]):
     """The request, with what `admission` found out about it."""
+
+    async def body(self) -> bytes:
+        """The whole body, within the bytes that the handler takes and within `BODY_SECONDS_MAX`."""
+        if self._body is Empty:
+            try:
+                async with asyncio.timeout(BODY_SECONDS_MAX):
+                    self._body = await self._received()
+            except TimeoutError:
+                raise BodyTooSlow(FieldError("", "The body did not arrive in time.")) from None
+        return self._body
+
+    async def _received(self) -> bytes:
+        bytes_max = self.route_handler.resolve_request_max_body_size() or 0
+        body, more = b"", True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientException("the client has gone")
+            part = message["body"]
+            # Nearly every body comes in one part, which is then not copied.
+            body = body + part if body else part
+            if len(body) > bytes_max:
+                raise RequestEntityTooLarge
+            more = message["more_body"]
+        return body
 
     @property
     def bank(self) -> Bank:

@@ -26,6 +26,7 @@ from api.strict_json import (
     BodyNotJson,
     BodyRefused,
     BodyTooLarge,
+    BodyTooSlow,
     FieldError,
     encode,
 )
@@ -112,6 +113,7 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     # What never became a command.
     BodyMalformed: Row(400, "The body is not proper JSON"),
     BodyInvalid: Row(422, "The body is not what this call takes"),
+    BodyTooSlow: Row(408, "The body did not arrive in time"),
     BodyTooLarge: Row(413, "The body is too large"),
     BodyNotJson: Row(415, "The body is not JSON"),
     ParameterRefused: Row(400, "A parameter is not what this call takes"),

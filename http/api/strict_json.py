@@ -49,6 +49,10 @@ class BodyTooLarge(BodyRefused):
     """More bytes than this call takes."""
 
 
+class BodyTooSlow(BodyRefused):
+    """The body was announced and did not come."""
+
+
 class BodyNotJson(BodyRefused):
     """The media type of the body is not JSON's."""
 
