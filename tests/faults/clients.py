@@ -1,0 +1,91 @@
+"""Clients of a writer in a process of its own, which a test may kill: they ask, and write down all.
+
+`python -m tests.faults.clients CONNINFO NAME ACCOUNTS HISTORY STOP` runs until the file STOP is there.
+"""
+
+import asyncio
+import random
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from application import accounts
+from application.commands import NO_DETAILS
+from application.transact import OutcomeUnknown, Unavailable, Writer
+from tests.bank import ask, told
+from tests.faults.history import Operation
+
+CLIENTS = 8
+
+
+async def run(conninfo: str, name: str, accounts_max: int, history: BinaryIO, stop: Path) -> None:
+    writer = Writer(conninfo, cache_max=8)
+    writer.start()
+    chance = random.Random(name)
+    await asyncio.gather(
+        *(
+            _client(writer, f"{name}-{number}", accounts_max, history, stop, chance)
+            for number in range(CLIENTS)
+        )
+    )
+    await writer.stop()
+
+
+async def _client(
+    writer: Writer,
+    name: str,
+    accounts_max: int,
+    history: BinaryIO,
+    stop: Path,
+    chance: random.Random,
+) -> None:
+    number = 0
+    while not stop.exists():
+        number += 1
+        source, destination = chance.sample(range(1, accounts_max + 1), 2)
+        operation = Operation(
+            key=f"{name}-{number}",
+            source=source,
+            destination=destination,
+            amount=chance.choice([1, 5, 100, 10_000, 20_000]),
+            invoked=time.monotonic_ns(),
+        )
+        _note(history, operation)
+        await _until_answered(writer, operation, stop)
+        _note(history, operation)
+
+
+async def _until_answered(writer: Writer, operation: Operation, stop: Path) -> None:
+    """Ask, and ask again under the same key while the outcome is not known."""
+    amount = Decimal(operation.amount).scaleb(-2)
+    while True:
+        command = accounts.transfer(
+            ask(operation.key), operation.source, operation.destination, amount, NO_DETAILS
+        )
+        try:
+            answer = await writer.submit(command)
+        except (OutcomeUnknown, Unavailable):
+            if stop.exists():
+                return
+            await asyncio.sleep(0.05)
+            continue
+        operation.completed = time.monotonic_ns()
+        operation.refused = told(answer).refused
+        operation.outcome = "done" if operation.refused is None else "refused"
+        operation.position = answer.position
+        return
+
+
+def _note(history: BinaryIO, operation: Operation) -> None:
+    # Unbuffered: what was written outlives the process that is killed.
+    history.write(msgspec.json.encode(operation) + b"\n")
+
+
+if __name__ == "__main__":
+    conninfo, name, accounts_max, path, stop = sys.argv[1:]
+    with open(path, "ab", buffering=0) as history:
+        asyncio.run(run(conninfo, name, int(accounts_max), history, Path(stop)))
