@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -46,6 +46,18 @@ class AccountState(msgspec.Struct):
     position: int = 0
 
 
+class AccountLine(NamedTuple):
+    """An account as the batch leaves it: a copy, since its state goes on changing."""
+
+    account_id: int
+    version: int
+    balance: int
+    booked_through: dt.date | None
+    lateness_max: int
+    position: int
+    opened_position: int
+
+
 class Batch:
     """The rows of one database transaction of the projector."""
 
@@ -53,7 +65,7 @@ class Batch:
         self.after = after
         self.last = after
         self.recorded_at: dt.datetime | None = None
-        self.changed: dict[str, AccountState] = {}
+        self.accounts: dict[str, AccountLine] = {}
         # The newest terms of each account whose terms changed, and a row for each change.
         self.terms: dict[str, TermsFact] = {}
         self.terms_lines: list[str] = []
@@ -83,6 +95,7 @@ def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]
     `LogGap`, and `PoisonedEvent` for the first event that cannot be projected.
     """
     batch = Batch(after)
+    changed: set[str] = set()
     position = after
     event: JournalEvent[Any] | None = None
     for found, stream, version, tag, state in log_rows:
@@ -92,6 +105,7 @@ def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]
         try:
             event = decode(tag, state)
             if stream.startswith(ACCOUNT):
+                changed.add(stream)
                 _account_event(batch, states, position, stream, version, event)
             elif event.entry:
                 _entry(batch, position, event, None, "")
@@ -99,6 +113,17 @@ def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]
         except Exception as error:
             raise PoisonedEvent(position, stream, tag, error) from error
     batch.transactions.end()
+    for stream in changed:
+        state_of = states[stream]
+        batch.accounts[stream] = AccountLine(
+            int(stream[8:]),
+            state_of.version,
+            state_of.balance,
+            state_of.booked_through,
+            state_of.lateness_max,
+            state_of.position,
+            state_of.opened_position,
+        )
     batch.last = position
     batch.recorded_at = None if event is None else event.recorded_at
     return batch
@@ -134,7 +159,6 @@ def _account_event(
     if version != account.version:
         raise Contradiction(f"version {version} follows version {account.version - 1}")
     account.position = position
-    batch.changed[stream] = account
     fact = event.fact
     if event.entry:
         _entry(batch, position, event, account, stream)

@@ -110,35 +110,17 @@ def _write_accounts(connection: SyncConnection, schema: str, batch: Batch) -> No
     _copy(connection, f"{schema}.account_terms", batch.terms_lines)
     if batch.terms:
         _put_terms(connection, schema, batch)
-    moved = [(s, a) for s, a in batch.changed.items() if s not in batch.terms]
+    moved = [line[:6] for stream, line in batch.accounts.items() if stream not in batch.terms]
     if moved:
-        rows = (
-            (s[8:], a.version, a.balance, a.booked_through, a.lateness_max, a.position)
-            for s, a in moved
-        )
-        columns = zip(*rows, strict=True)
-        _run(connection, MOVE_ACCOUNTS, schema, *map(array_of, columns))
+        _run(connection, MOVE_ACCOUNTS, schema, *map(array_of, zip(*moved, strict=True)))
 
 
 def _put_terms(connection: SyncConnection, schema: str, batch: Batch) -> None:
     numbers, words = [], []
     holders: list[tuple[int, int, str]] = []
     for stream, fact in batch.terms.items():
-        account, terms = batch.changed[stream], fact.terms
-        account_id = int(stream[8:])
-        numbers.append(
-            (
-                account_id,
-                account.version,
-                account.balance,
-                account.booked_through,
-                account.lateness_max,
-                account.position,
-                account.opened_position,
-                terms.overdraft_limit,
-                terms.opened_on,
-            )
-        )
+        line, terms = batch.accounts[stream], fact.terms
+        numbers.append((*line, terms.overdraft_limit, terms.opened_on))
         words.append(
             (
                 terms.account_type,
@@ -148,10 +130,10 @@ def _put_terms(connection: SyncConnection, schema: str, batch: Batch) -> None:
                 terms.reference,
             )
         )
-        holders.extend((h.user_id, account_id, h.right) for h in terms.holders)
+        holders.extend((h.user_id, line.account_id, h.right) for h in terms.holders)
     columns = map(array_of, zip(*numbers, strict=True))
     _run(connection, PUT_ACCOUNTS, schema, *columns, *map(list, zip(*words, strict=True)))
-    known = [s[8:] for s in batch.terms if batch.changed[s].opened_position <= batch.after]
+    known = [s[8:] for s in batch.terms if batch.accounts[s].opened_position <= batch.after]
     if known:
         _run(connection, DROP_HOLDERS, schema, array_of(known))
     _run(connection, PUT_HOLDERS, schema, *map(array_of, zip(*holders, strict=True)))
