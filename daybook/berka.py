@@ -75,7 +75,7 @@ class Report(msgspec.Struct):
     """What an import did. `largest_step` compares one step, `largest_difference` a running balance.
 
     The printed balances are rounded to 0.1, so a step may differ by as much, and the steps of an
-    account may add up.
+    account may add up. `views_seconds` is what the read models took after the import.
     """
 
     clients: Count = msgspec.field(default_factory=Count)
@@ -86,6 +86,7 @@ class Report(msgspec.Struct):
     largest_step: Difference | None = None
     largest_difference: Difference | None = None
     elapsed_seconds: float = 0.0
+    views_seconds: float = 0.0
 
     @property
     def rows_read(self) -> int:

@@ -5,7 +5,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -19,12 +18,12 @@ from application import clock
 from application.passwords import Passwords
 from daybook.demo_loading import STAFF, DemoRefused, Loaded, Shown, load_demo
 from daybook.interpreter import settle_interpreter
+from daybook.loading import bring_views_up
 from daybook.serve import serve
 from daybook.settings import Settings, read_settings
 
 # For the demo alone, and known to everybody: `load_demo` refuses any other books.
 DEMO_PASSWORD: Final = "demo-only-password"
-VIEWS_SECONDS_MAX: Final = 60.0
 REQUEST_SECONDS_MAX: Final = 30.0
 
 _DECODER: Final = msgspec.json.Decoder(float_hook=Decimal)
@@ -88,6 +87,7 @@ class _Showing:
         settle_interpreter()
         loaded = asyncio.run(_load(conninfo, self._settings))
         self._shown = loaded.shown
+        bring_views_up(conninfo)
         if loaded.commands:
             rate = loaded.commands / loaded.seconds
             text = f"{loaded.commands:,} commands in {loaded.seconds:.1f} s, {rate:,.0f} a second"
@@ -96,7 +96,6 @@ class _Showing:
     def show(self, address: str) -> None:
         assert self._shown is not None
         try:
-            _wait_for_views(address)
             print(_told(address, self._shown), flush=True)
             if self._check:
                 check_demo(address, self._shown)
@@ -198,14 +197,6 @@ def _expect(what: str, found: Any, expected: Any) -> None:
 def _token(address: str, username: str) -> str:
     login = {"username": username, "password": DEMO_PASSWORD}
     return str(_asked(address, "/v1/login", None, login)["access_token"])
-
-
-def _wait_for_views(address: str) -> None:
-    deadline = time.monotonic() + VIEWS_SECONDS_MAX
-    while _asked(address, "/health/ready", None)["projection_lag_events"]:
-        if time.monotonic() > deadline:
-            raise CheckFailed("the read models do not catch up with the log")
-        time.sleep(0.05)
 
 
 def _asked(

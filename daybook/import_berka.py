@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import sys
+import time
 from typing import Any
 
 import msgspec
+import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -15,6 +17,7 @@ from daybook.bank_database import bank_database
 from daybook.berka import Count, Difference, Report, import_berka
 from daybook.berka_files import BerkaError, BerkaFiles, find_files
 from daybook.interpreter import settle_interpreter
+from daybook.loading import bring_views_up
 from daybook.settings import Settings, read_settings
 
 
@@ -29,10 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
         with bank_database(settings) as conninfo:
             settle_interpreter()
             report = _import(conninfo, files, settings)
+            began = time.perf_counter()
+            if not bring_views_up(conninfo):
+                print("daybook: the read models are still catching up", file=sys.stderr)
+            report.views_seconds = time.perf_counter() - began
     except BerkaError as error:
         print(f"daybook: {error}", file=sys.stderr)
         return 2
-    except (Unavailable, OutcomeUnknown) as error:
+    except (Unavailable, OutcomeUnknown, psycopg.OperationalError) as error:
         print(f"daybook: {error}; what was imported stays, import again", file=sys.stderr)
         return 2
     if arguments.json:
@@ -97,9 +104,9 @@ def show(report: Report, console: Console) -> None:
         ):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     rate = report.rows_read / report.elapsed_seconds
+    told = f"{report.rows_read:,} rows in {report.elapsed_seconds:.1f} s, {rate:,.0f} rows/s"
     console.print(
-        f"{report.rows_read:,} rows in {report.elapsed_seconds:.1f} s, {rate:,.0f} rows/s",
-        highlight=False,
+        f"{told}; read models current {report.views_seconds:.1f} s later", highlight=False
     )
 
 

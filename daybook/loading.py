@@ -1,6 +1,7 @@
 """Filling a bank in bulk: commands in order, many at once, through the same door as everybody's."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from itertools import islice
@@ -14,11 +15,18 @@ from application.commands import SYSTEM, Actor, Ask
 from application.transact import Writer
 from application.users import NewUser, register_user
 from domain.refusals import Refused
+from readmodels.projector import Projector
 
 CHUNK: Final = 500
 CHUNKS_IN_FLIGHT: Final = 4
 # No password hashes to this, so nobody signs in by it.
 NO_PASSWORD: Final = "!"
+
+VIEWS_SECONDS_MAX: Final = 120.0
+BEHIND: Final = """
+    SELECT (SELECT position FROM readmodels.projection)
+         < (SELECT coalesce(max(last_position), 0) FROM commits)
+"""
 
 T = TypeVar("T")
 
@@ -108,3 +116,20 @@ async def fresh_ids(
         "SELECT nextval(%s::regclass) FROM generate_series(1, %s)", (sequence, count)
     )
     return [number for (number,) in await cursor.fetchall()]
+
+
+def bring_views_up(conninfo: str) -> bool:
+    """Project what was loaded, or wait until the projector that leads has; whether that was in time.
+
+    Whoever asks the bank next is then answered from all of it.
+    """
+    deadline = time.monotonic() + VIEWS_SECONDS_MAX
+    with Projector(conninfo) as projector, psycopg.connect(conninfo, autocommit=True) as connection:
+        while True:
+            projector.catch_up()
+            row = connection.execute(BEHIND).fetchone()
+            if row is not None and not row[0]:
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
