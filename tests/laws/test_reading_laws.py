@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from application import accounts, clock
-from application.commands import NO_DETAILS
 from ledger.journal import Recorded
 from readmodels import account_lines, balances, journal, transactions
 from readmodels.accounts import account
@@ -22,22 +21,25 @@ from readmodels.transaction_filters import Filters
 from readmodels.trial_balance import trial_balance
 from tests.bank import Bank, ask, open_account, register, transfer
 from tests.laws import naive_reading as naive
-from tests.readmodels.asking import booked, project, read
+from tests.readmodels.asking import booked, details, project, read
 
-DAYS = 6
+DAYS = 8
 CATEGORIES = [None, "food", "rent"]
 numbers = st.integers(0, 1)
 moves = st.tuples(
-    st.sampled_from(["move", "move", "move", "transfer", "reverse", "limit", "sleep"]),
+    st.sampled_from(
+        ["move"] * 4 + ["transfer", "transfer", "reverse", "reverse", "limit", "sleep"]
+    ),
     numbers,
     st.integers(-30, 40).filter(bool),
-    st.integers(0, DAYS - 1),
+    # How many days late; the days themselves go on from move to move.
+    st.sampled_from([0, 0, 0, 1, 2, 4]),
     st.sampled_from(CATEGORIES),
 )
 users = itertools.count(100)
 account_ids = itertools.count(1000, 10)
 settled = settings(
-    max_examples=25,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -61,8 +63,9 @@ class History:
         for number in self.numbers:
             bank.submit(open_account(number, user_id=self.user_id))
             bank.submit(accounts.change_overdraft_limit(ask(), number, Decimal(50)))
-        for move in lived:
-            self._live(bank, begin, *move)
+        for number, (kind, which, amount, late, category) in enumerate(lived):
+            on_time = (DAYS - 4) * (len(lived) - 1 - number) // len(lived)
+            self._live(bank, begin, kind, which, amount, on_time + late, category)
         project(bank.conninfo, batch_events=batch_events)
         self.log = bank.log()
         self.positions = range(begin, len(self.log) + 1)
@@ -77,7 +80,7 @@ class History:
         if kind == "move":
             command = booked(own, amount, days, category=category, description=f"{amount}%_\\")
         elif kind == "transfer":
-            command = transfer(own, other, abs(amount))
+            command = accounts.transfer(ask(), own, other, Decimal(abs(amount)), details(days))
         elif kind == "limit":
             command = accounts.change_overdraft_limit(ask(), own, Decimal(50 + amount))
         elif kind == "sleep":
@@ -88,7 +91,7 @@ class History:
                 return
             wanted = moved[amount % len(moved)].event.transaction_id
             original = [r for r in moved if r.event.transaction_id == wanted]
-            command = accounts.reverse(ask(), original, NO_DETAILS)
+            command = accounts.reverse(ask(), original, details(days))
         bank.submit(command)
 
     def moments(self) -> Iterator[Moment]:
@@ -98,7 +101,7 @@ class History:
                 yield Moment(day, known_at, head)
 
 
-histories = st.tuples(st.lists(moves, max_size=14), st.integers(1, 9))
+histories = st.tuples(st.lists(moves, max_size=20), st.integers(1, 9))
 
 
 @given(histories)
@@ -131,7 +134,7 @@ def test_lines_at_any_moment_and_page_by_page_are_what_the_log_says(
     bank: Bank, lived: tuple[list[Any], int], data: st.DataObject
 ) -> None:
     history = History(bank, *lived)
-    asked = data.draw(st.lists(st.sampled_from(list(history.moments())), max_size=12))
+    asked = data.draw(st.lists(st.sampled_from(list(history.moments())), min_size=8, max_size=12))
 
     async def compare(connection: Connection) -> None:
         for moment in [*asked, moment_of_now(history.log)]:
@@ -158,19 +161,19 @@ def test_filtered_transactions_at_any_moment_and_page_by_page_are_what_the_log_s
     bank: Bank, lived: tuple[list[Any], int], data: st.DataObject
 ) -> None:
     history = History(bank, *lived)
-    asked = data.draw(st.lists(st.sampled_from(list(history.moments())), max_size=12))
-    day = st.none() | st.sampled_from(history.days)
+    asked = data.draw(st.lists(st.sampled_from(list(history.moments())), min_size=8, max_size=12))
+    day = st.none() | st.none() | st.sampled_from(history.days)
     wanted = data.draw(
         st.builds(
             Filters,
             account_id=st.none() | st.sampled_from(history.numbers),
-            category=st.sampled_from(CATEGORIES),
-            amount_min=st.none() | st.integers(0, 4000),
-            amount_max=st.none() | st.integers(0, 4000),
+            category=st.sampled_from([*CATEGORIES, None, None]),
+            amount_min=st.none() | st.none() | st.integers(0, 3000),
+            amount_max=st.none() | st.none() | st.integers(1000, 4000),
             booked_from=day,
             booked_to=day,
-            status=st.sampled_from([None, None, "completed", "reversed"]),
-            text=st.sampled_from([None, None, "%_\\", "1%", "2"]),
+            status=st.sampled_from([None, None, None, "completed", "reversed"]),
+            text=st.sampled_from([None, None, None, None, "%_\\", "1%", "2"]),
         )
     )
     user_id = data.draw(st.sampled_from([None, history.user_id]))
@@ -263,7 +266,7 @@ def posting_of(posting: Any) -> tuple[int, int, int]:
 def expected_history(
     history: History, user_id: int | None, filters: Filters, moment: Moment
 ) -> list[tuple[int, str]]:
-    chosen = None if user_id is None else history.numbers
+    chosen: tuple[int, ...] | None = None if user_id is None else history.numbers
     if filters.account_id is not None:
         chosen = (filters.account_id,)
     found = naive.history(history.log, chosen, moment.as_of, moment.known_at)

@@ -50,10 +50,13 @@ def balance_of(conninfo: str, account_id: int, at: Moment) -> int | None:
 
 def booked(account_id: int, amount: int, days_ago: int, **more: Any) -> Command:
     """Cash in (or, below zero, out) of so many euros, booked on an earlier day."""
-    day = clock.now().date() - dt.timedelta(days_ago)
-    details = Details(booking_date=day, reason="found in a drawer" if days_ago else None, **more)
     move = accounts.deposit if amount > 0 else accounts.withdraw
-    return move(ask(), account_id, Decimal(abs(amount)), details)
+    return move(ask(), account_id, Decimal(abs(amount)), details(days_ago, **more))
+
+
+def details(days_ago: int, **more: Any) -> Details:
+    day = clock.now().date() - dt.timedelta(days_ago)
+    return Details(booking_date=day, reason="found in a drawer", **more)
 
 
 def dump(conninfo: str) -> dict[str, list[Any]]:

@@ -1,0 +1,11 @@
+"""What a transaction is called."""
+
+from domain.account import Movement
+from domain.facts import FACTS
+from readmodels.transaction_rows import KINDS
+
+
+def test_every_movement_of_an_account_has_a_name() -> None:
+    movements = {fact for fact in FACTS.values() if issubclass(fact, Movement)}
+
+    assert movements == set(KINDS)
