@@ -26,7 +26,7 @@ from api.parameters import (
 )
 from api.transaction_filters import FiltersIn, filters_of
 from api.visibility import check_account, reading
-from domain.account import Restriction, Status
+from domain.account_facts import Restriction, Status
 from domain.money import decimal_of
 from domain.refusals import AccountNotFound
 from readmodels import account_lines, accounts, balances

@@ -17,7 +17,7 @@ from api.strict_json import Amount, encode
 from application import accounts, users
 from application.books import Answer, Command, Posted
 from application.commands import NO_DETAILS, Ask, Details
-from domain.account import Movement, Restriction, Right, Status, TermsFact
+from domain.account_facts import Movement, Restriction, Right, Status, TermsFact
 from domain.money import decimal_of
 from domain.refusals import NotPermitted
 

@@ -30,7 +30,6 @@ from application.revoked_sessions import RevokedSessions
 from application.transact import Writer
 from domain.refusals import Refused
 
-
 BODY_SECONDS_MAX: Final = 30.0
 
 
@@ -75,7 +74,7 @@ class Call(Request[Any, Any, Any]):
         bytes_max = self.route_handler.resolve_request_max_body_size() or 0
         body, more = b"", True
         while more:
-            message = await self.receive()
+            message: Any = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ClientException("the client has gone")
             part = message["body"]

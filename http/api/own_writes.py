@@ -11,9 +11,10 @@ from typing import Final
 # Columns for users and as many for accounts; 256 KiB a worker.
 COLUMNS: Final = 16_384
 _ENDINGS: Final = 0  # the first cell of a row counts the sessions that its worker has ended
-_USERS: Final = 1
-_ACCOUNTS: Final = 1 + COLUMNS
-_CELLS: Final = 1 + 2 * COLUMNS
+_NEWEST: Final = 1  # and this is the last position that its worker has written
+_USERS: Final = 2
+_ACCOUNTS: Final = 2 + COLUMNS
+_CELLS: Final = 2 + 2 * COLUMNS
 _CELL_BYTES: Final = 8
 
 
@@ -39,11 +40,16 @@ class OwnWrites:
         """An answer is about to say that this was written."""
         mine = self._mine
         for cell in (
+            _NEWEST,
             _USERS + user_id % COLUMNS,
             *(_ACCOUNTS + account_id % COLUMNS for account_id in account_ids),
         ):
             # Answers of one batch come in any order.
             mine[cell] = max(mine[cell], position)
+
+    def newest(self) -> int:
+        """The last position that was written here, by anybody."""
+        return max(row[_NEWEST] for row in self._rows)
 
     def position_for(self, user_id: int, *account_ids: int) -> int:
         """The position that a read by this user, of these accounts, has to see; 0 for any."""

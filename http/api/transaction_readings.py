@@ -110,7 +110,10 @@ async def _history(
     place = value_of_cursor(cursor, tuple[int, dt.date, int])
     if place is not None:
         as_of, known_at = place[1].isoformat(), str(place[2])
-    async with reading(call, *touched, as_of=as_of, known_at=known_at) as (connection, moment):
+    async with reading(call, *touched, user_id=user_id, as_of=as_of, known_at=known_at) as (
+        connection,
+        moment,
+    ):
         currency = call.bank.currency
         if account_id is not None:
             await check_account(connection, call.actor, account_id)
@@ -144,7 +147,10 @@ async def one_transaction(
     request: Call, transaction_id: FromPath[int], as_of: AsOf = None, known_at: KnownAt = None
 ) -> ASGIApp:
     """As known at the moment asked about: reversed only if it was known to be."""
-    async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
+    async with reading(request, transaction_id=transaction_id, as_of=as_of, known_at=known_at) as (
+        connection,
+        moment,
+    ):
         row = await transactions.transaction(connection, transaction_id, moment)
         if row is None:
             raise TransactionNotFound(transaction_id=transaction_id)

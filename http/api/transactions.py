@@ -19,7 +19,7 @@ from application import accounts
 from application.books import Answer, Command, Posted
 from application.commands import Ask, Details
 from application.pools import borrowed
-from domain.account import Movement
+from domain.account_facts import Movement
 from domain.money import decimal_of
 from domain.refusals import TransactionNotFound
 from readmodels.stream_history import original

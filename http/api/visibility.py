@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -23,18 +23,34 @@ WAIT_SECONDS: Final = 2.0
 
 @asynccontextmanager
 async def reading(
-    call: Call, *account_ids: int, as_of: str | None = None, known_at: str | None = None
+    call: Call,
+    *account_ids: int,
+    user_id: int | None = None,
+    transaction_id: int = 0,
+    as_of: str | None = None,
+    known_at: str | None = None,
 ) -> AsyncIterator[tuple[Connection, Moment]]:
-    """A connection and the moment asked about, once the views hold what this caller has written.
+    """A connection and the moment asked about, once the views hold what this caller has written, and
+    what was written here to the accounts, by the user, or as the transaction that are asked about.
 
     A view that does not get there within `WAIT_SECONDS` is answered 503: never an old balance after a
     new one.
     """
     bank = call.bank
     day, known = date_of("as_of", as_of), known_at_of(known_at)
-    wanted = bank.own_writes.position_for(call.actor.user_id, *account_ids)
+    wanted = _wanted(bank, call.actor, account_ids, transaction_id)
+    if user_id is not None:
+        wanted = max(wanted, bank.own_writes.position_for(user_id))
     async with borrowed(bank.reads) as connection:
         yield connection, await moment_of(connection, bank.today(), day, known, wanted)
+
+
+def _wanted(bank: Bank, actor: Actor, account_ids: Sequence[int], transaction_id: int) -> int:
+    wanted = bank.own_writes.position_for(actor.user_id, *account_ids)
+    # A transaction's id is a position. One beyond what was written here may not exist.
+    if wanted < transaction_id <= bank.own_writes.newest():
+        return transaction_id
+    return wanted
 
 
 async def moment_of(
@@ -90,9 +106,8 @@ async def check_visible(bank: Bank, actor: Actor, rule: Rule, path: Mapping[str,
     if rule.subject not in ("account", "transaction"):
         return
     account_id = path.get("account_id")
-    wanted = bank.own_writes.position_for(
-        actor.user_id, *(() if account_id is None else (account_id,))
-    )
+    touched = () if account_id is None else (account_id,)
+    wanted = _wanted(bank, actor, touched, path.get("transaction_id", 0))
     async with borrowed(bank.reads) as connection:
         moment = await moment_of(connection, bank.today(), None, None, wanted)
         if account_id is not None:

@@ -1,0 +1,226 @@
+"""The table of policy: it names every route, and every route does what it says for everybody."""
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import psycopg
+import pytest
+
+from api.app import Configuration, create_framework
+from api.metrics import Metrics
+from api.own_writes import OwnWrites
+from api.policy import ANYONE, POLICY, RULES, Rule
+from tests.running_api import Person, RunningApi
+
+STAFF: Final = ("teller", "loan_officer", "auditor", "compliance", "admin")
+WITHOUT_A_SESSION: Final = ("anonymous", "expired", "revoked", "wrong audience")
+# What a body holds so that only the rules of policy can refuse it.
+BODIES: Final[dict[str, dict[str, Any]]] = {
+    "/accounts/create": {"account_type": "checking"},
+    "/accounts/{account_id}/deposit": {"amount": 1},
+    "/accounts/{account_id}/withdraw": {"amount": 1},
+    "/accounts/{account_id}/freeze": {"reason": "a reason"},
+    "/accounts/{account_id}/unfreeze": {"reason": "a reason"},
+    "/accounts/{account_id}/dormant": {"reason": "a reason"},
+    "/accounts/{account_id}/reactivate": {"reason": "a reason"},
+    "/accounts/{account_id}/close": {},
+    "/accounts/{account_id}/overdraft-limit": {"overdraft_limit": 0},
+    "/transactions/{transaction_id}/reverse": {"reason": "a reason"},
+    "/logout": {},
+}
+SIGNED_IN_ROUTES: Final = [key for key, rule in POLICY.items() if "anonymous" not in rule.roles]
+
+
+def routes(folder: Path) -> set[tuple[str, str]]:
+    """Every method and route template that the framework would serve."""
+    configuration = Configuration(
+        conninfo="", environment="test", secret_key="s" * 40, keys=folder / "keys.json"
+    )
+    app = create_framework(configuration, Metrics(), OwnWrites.of_one_process())
+    return {
+        (method, route.path_format)
+        for route in app.routes
+        for method in route.methods
+        if method != "OPTIONS"
+    }
+
+
+def test_every_route_has_a_rule_and_every_rule_a_route(tmp_path: Path) -> None:
+    assert routes(tmp_path) == set(RULES)
+
+
+def test_only_what_names_no_customer_is_open_to_anyone() -> None:
+    open_to_anyone = {route for (_, route), rule in POLICY.items() if rule.roles == ANYONE}
+
+    assert open_to_anyone == {
+        "/register",
+        "/login",
+        "/refresh",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+        "/problems",
+        "/.well-known/jwks.json",
+    }
+
+
+def test_no_member_of_staff_but_teller_and_compliance_moves_money() -> None:
+    moves = {"deposit", "withdraw", "create", "batch", "reverse"}
+
+    movers = {
+        role
+        for (method, route), rule in POLICY.items()
+        if method == "POST" and route.rpartition("/")[2] in moves
+        for role in rule.roles
+    }
+
+    assert movers == {"user", "teller", "compliance"}
+
+
+class Cast:
+    """Everybody who might call, and what they call about."""
+
+    def __init__(self, api: RunningApi) -> None:
+        self.api = api
+        self.owner, self.other = api.person(), api.person()
+        self.staff = {role: api.person(role) for role in STAFF}
+        self.headers = {
+            "anonymous": {},
+            "expired": self._bearer(self._issued(api.tokens(), time.time() - 3600)),
+            "wrong audience": self._bearer(self._issued(api.tokens("another"), time.time())),
+            "revoked": self._revoked(),
+        }
+
+    def caller(self, name: str) -> Person:
+        return {"owner": self.owner, "other": self.other, **self.staff}[name]
+
+    def _bearer(self, token: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token}"}
+
+    def _issued(self, tokens: Any, now: float) -> str:
+        sid = "00000000-0000-4000-8000-000000000000"
+        issued: str = tokens.issue(user_id=self.owner.user_id, role="user", sid=sid, now=now)
+        return issued
+
+    def _revoked(self) -> dict[str, str]:
+        gone = self.api.signed_in(self.owner.user_id, self.owner.username)
+        gone.post("/logout")
+        return self._bearer(gone.tokens["access_token"])
+
+    def call(self, method: str, route: str, client: httpx.Client, **headers: str) -> httpx.Response:
+        """The call, on things of the owner's that are fresh each time."""
+        path, body = route, dict(BODIES.get(route, {}))
+        if "{account_id}" in route or "{transaction_id}" in route or route.startswith("/transa"):
+            account_id = self.api.account(self.owner)
+            if not route.endswith("close"):
+                done = self.owner.post(f"/accounts/{account_id}/deposit", {"amount": 5})
+                path = path.replace("{transaction_id}", str(done.json()["transaction_id"]))
+            path = path.replace("{account_id}", str(account_id))
+            transfer = {
+                "source_account_id": account_id,
+                "destination_account_id": self.api.account(self.other),
+                "amount": 1,
+            }
+            if route == "/transactions/create":
+                body = transfer
+            if route == "/transactions/batch":
+                body = {"transfers": [transfer]}
+        path = path.replace("{user_id}", str(self.owner.user_id))
+        if route == "/accounts/create":
+            body["user_id"] = self.owner.user_id
+        if route == "/logout":
+            fresh = self.api.signed_in(self.owner.user_id, self.owner.username)
+            client = fresh.client if "Authorization" in client.headers else client
+        content = None if method == "GET" else body
+        return client.request(method, f"/v1{path}", json=content, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def cast(api: RunningApi) -> Cast:
+    return Cast(api)
+
+
+@pytest.mark.parametrize(("method", "route"), SIGNED_IN_ROUTES)
+@pytest.mark.parametrize("caller", WITHOUT_A_SESSION)
+def test_without_a_living_session_every_door_is_shut(
+    cast: Cast, method: str, route: str, caller: str
+) -> None:
+    answer = cast.call(method, route, cast.api.anyone, **cast.headers[caller])
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize(("method", "route"), SIGNED_IN_ROUTES)
+@pytest.mark.parametrize("role", STAFF)
+def test_staff_may_what_the_table_says_and_are_told_403_otherwise(
+    cast: Cast, method: str, route: str, role: str
+) -> None:
+    rule: Rule = POLICY[method, route]
+
+    answer = cast.call(method, route, cast.caller(role).client)
+
+    if role not in rule.roles or role in rule.late:
+        assert (answer.status_code, answer.json()["code"]) == (403, "not-permitted")
+    else:
+        assert answer.status_code in (200, 201, 409), answer.text
+
+
+@pytest.mark.parametrize(("method", "route"), SIGNED_IN_ROUTES)
+def test_an_owner_may_what_the_table_says_and_sees_the_rest_as_forbidden(
+    cast: Cast, method: str, route: str
+) -> None:
+    answer = cast.call(method, route, cast.owner.client)
+
+    if "user" in POLICY[method, route].roles:
+        assert answer.status_code in (200, 201), answer.text
+    else:
+        assert (answer.status_code, answer.json()["code"]) == (403, "not-permitted")
+
+
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [key for key in SIGNED_IN_ROUTES if POLICY[key].subject != "nothing"]
+    + [("POST", "/accounts/create"), ("POST", "/transactions/create")],
+)
+def test_to_a_stranger_what_is_anothers_does_not_exist(cast: Cast, method: str, route: str) -> None:
+    answer = cast.call(method, route, cast.other.client)
+
+    assert answer.status_code == 404, answer.text
+    assert answer.json()["code"] in (
+        "account-not-found",
+        "transaction-not-found",
+        "customer-not-found",
+    )
+
+
+def test_a_strangers_item_of_a_batch_does_not_exist_either(cast: Cast) -> None:
+    answer = cast.call("POST", "/transactions/batch", cast.other.client)
+
+    assert [item["status"] for item in answer.json()["results"]] == [404]
+
+
+def test_a_stranger_finds_nothing_in_lists(cast: Cast) -> None:
+    cast.api.account(cast.owner, 5, reference="someone-elses")
+
+    assert cast.other.get("/accounts", reference="someone-elses").json() == []
+    assert cast.other.get("/accounts", user_id=cast.owner.user_id).json() == []
+    owners = {a["account_id"] for a in cast.owner.get("/accounts", limit=200).json()}
+    seen = cast.other.get("/transactions/history", limit=200).json()
+    for transaction in seen:
+        both = {transaction["source_account_id"], transaction["destination_account_id"]}
+        assert both - owners - {None}, "a transaction that only touches another's accounts"
+
+
+def test_a_role_that_was_taken_away_ends_with_its_sessions(api: RunningApi) -> None:
+    teller = api.person("teller")
+    assert teller.get("/ledger/chart-of-accounts").status_code == 200
+
+    with psycopg.connect(api.conninfo) as connection:
+        connection.execute("UPDATE users SET role = 'user' WHERE user_id = %s", [teller.user_id])
+    deadline = time.monotonic() + 3
+    while teller.get("/ledger/chart-of-accounts").status_code != 401:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
