@@ -18,7 +18,8 @@ from application.commands import (
 )
 from domain import account as accounts
 from domain import customer as customers
-from domain.account import Account, AccountFact, Holder, stream_of
+from domain.account import Account, stream_of
+from domain.account_facts import AccountFact, Credit, CreditReversed, Debit, DebitReversed, Holder
 from domain.money import decimals_of, minor_units_of
 from domain.refusals import (
     CurrencyMismatch,
@@ -199,9 +200,9 @@ def reverse(ask: Ask, original: Sequence[Recorded], details: Details) -> Command
         posted = transaction(ask.actor, details, books.today)
         if books.claimed(claim) is not None:
             raise TransactionAlreadyReversed(transaction_id=transaction_id)
-        debits = [r for r in original if isinstance(r.event.fact, accounts.Debit)]
-        credits_ = [r for r in original if isinstance(r.event.fact, accounts.Credit)]
-        undone = (accounts.CreditReversed, accounts.DebitReversed)
+        debits = [r for r in original if isinstance(r.event.fact, Debit)]
+        credits_ = [r for r in original if isinstance(r.event.fact, Credit)]
+        undone = (CreditReversed, DebitReversed)
         if not (debits or credits_) or any(isinstance(r.event.fact, undone) for r in original):
             raise TransactionNotReversible(transaction_id=transaction_id)
         undoing: list[tuple[int, list[AccountFact], Entry]] = []

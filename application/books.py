@@ -13,7 +13,8 @@ import msgspec
 from application.append import KnownCommand
 from domain import account as accounts
 from domain import customer as customers
-from domain.account import Account, AccountFact
+from domain.account import Account
+from domain.account_facts import AccountFact
 from domain.customer import Customer
 from domain.facts import Fact
 from domain.refusals import KeyReused, Refused

@@ -14,7 +14,9 @@ Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[Any]]
 
 BORROW_SECONDS_MAX: Final = 2.0
 WAITING_MAX: Final = 500
-_OPTIONS: Final = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
+_OPTIONS: Final = (
+    "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
+)
 _READ_ONLY: Final = " -c default_transaction_read_only=on"
 
 

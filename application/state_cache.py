@@ -10,7 +10,7 @@ from typing import Any
 from application.books import Aggregate
 from domain import account as accounts
 from domain import customer as customers
-from domain.account import TermsFact
+from domain.account_facts import TermsFact
 from ledger.journal import decode
 
 

@@ -20,6 +20,7 @@ from application.pools import Pool, borrowed
 from domain.customer import Customer, Role, register, stream_of
 from domain.refusals import EmailTaken, Refused, UsernameTaken
 
+
 class User(msgspec.Struct, frozen=True):
     user_id: int
     username: str

@@ -1,3 +1,5 @@
+"""Running the package is running the program."""
+
 from daybook.main import main
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from domain.account import Right
+from domain.account_facts import Right
 
 LINE_BYTES_MAX: Final = 4096
 # The complete bank has 1,056,320 transactions.

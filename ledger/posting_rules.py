@@ -6,7 +6,7 @@ A transfer between two accounts is two facts, each with an entry that balances a
 
 from typing import Final
 
-from domain.account import (
+from domain.account_facts import (
     AccountFact,
     Debit,
     Deposited,

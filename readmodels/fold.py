@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from domain.account import Movement, TermsFact
+from domain.account_facts import Movement, TermsFact
 from ledger.journal import JournalEvent, decode
 from readmodels.transaction_rows import TransactionRows
 from readmodels.trial_balance import RUN_BITS

@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any, Final
 
-from domain.account import (
+from domain.account_facts import (
     CreditReversed,
     DebitReversed,
     Deposited,

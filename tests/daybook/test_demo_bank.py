@@ -19,7 +19,7 @@ import pytest
 from daybook.demo_bank import DemoBank, demo_bank
 from daybook.demo_habits import REPORTED_CASH, last_business_day
 from daybook.demo_loading import STAFF, DemoRefused, Loaded, load_demo
-from domain.account import Debit, TermsFact
+from domain.account_facts import Debit, TermsFact
 from ledger.chart_of_accounts import CONTROL_ACCOUNT, TRANSFERS_IN_TRANSIT
 from ledger.journal import Recorded
 from ledger.trial_balance import trial_balance

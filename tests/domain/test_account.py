@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from domain import account as accounts
-from domain.account import (
-    Account,
+from domain.account import Account, evolve
+from domain.account_facts import (
     AccountFact,
     Closed,
     CreditReversed,
@@ -26,12 +26,12 @@ from domain.account import (
     PaymentReceived,
     PaymentSent,
     Reactivated,
+    Restriction,
     Terms,
     TransferReceived,
     TransferSent,
     Unfrozen,
     Withdrawn,
-    evolve,
 )
 
 TERMS = Terms("checking", "EUR", (Holder(7, "owner"),), dt.date(2024, 1, 1))
@@ -235,7 +235,7 @@ def test_an_empty_account_is_closed_for_good() -> None:
     ],
 )
 def test_the_strongest_of_what_is_true_of_an_account_is_its_status(
-    restriction: accounts.Restriction, dormant: bool, closed: bool, status: str
+    restriction: Restriction, dormant: bool, closed: bool, status: str
 ) -> None:
     agreed = terms(restriction=restriction, dormant=dormant, closed=closed)
 

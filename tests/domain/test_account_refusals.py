@@ -8,7 +8,8 @@ import pytest
 
 from domain import account as accounts
 from domain import refusals
-from domain.account import Account, AccountFact, Holder, Terms
+from domain.account import Account
+from domain.account_facts import AccountFact, AccountType, Holder, Terms
 from domain.money import MINOR_UNITS_MAX
 from domain.refusals import (
     AccountAlreadyOpen,
@@ -59,9 +60,7 @@ CREDITS: dict[str, Decision] = {
 }
 
 
-def account(
-    balance: int = 0, *, account_type: accounts.AccountType = "checking", **agreed: Any
-) -> Account:
+def account(balance: int = 0, *, account_type: AccountType = "checking", **agreed: Any) -> Account:
     terms = Terms(account_type, "EUR", (Holder(7, "owner"),), dt.date(2024, 1, 1), **agreed)
     return Account(456, terms, 1, balance, 1)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from domain import customer as customers
-from domain.account import Deposited
+from domain.account_facts import Deposited
 from domain.customer import Customer, Registered
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from domain.account import Debit
+from domain.account_facts import Debit
 from ledger.chart_of_accounts import TRANSFERS_IN_TRANSIT
 from ledger.journal import Recorded
 

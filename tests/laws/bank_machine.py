@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from application import accounts
 from application.books import Answer, Command
 from application.commands import NO_DETAILS, Ask, Details
-from domain.account import TermsFact
+from domain.account_facts import TermsFact
 from domain.money import MINOR_UNITS_MAX, decimal_of
 from ledger.chart_of_accounts import CONTROL_ACCOUNT, TRANSFERS_IN_TRANSIT
 from ledger.trial_balance import trial_balance

@@ -12,7 +12,8 @@ from application import accounts
 from application.books import Command
 from application.commands import NO_DETAILS
 from application.state_cache import restore
-from domain.account import Account, Debit, Movement, TermsFact, evolve
+from domain.account import Account, evolve
+from domain.account_facts import Debit, Movement, TermsFact
 from ledger.journal import Recorded, decode, encode, entry_of
 from ledger.trial_balance import trial_balance
 from tests.bank import ask, deposit, open_account, told, transfer, withdraw

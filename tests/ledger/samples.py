@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from domain.account import (
+from domain.account_facts import (
     Closed,
     CreditReversed,
     DebitReversed,

@@ -4,8 +4,18 @@ import datetime as dt
 
 import pytest
 
-from domain import account as accounts
-from domain.account import Credit, CreditReversed, Debit, DebitReversed, Holder, Movement, Terms
+from domain.account_facts import (
+    ACCOUNT_TYPES,
+    AccountType,
+    Credit,
+    CreditReversed,
+    Debit,
+    DebitReversed,
+    Holder,
+    Movement,
+    Terms,
+    TermsFact,
+)
 from domain.facts import FACTS
 from ledger.chart_of_accounts import CHART, CONTROL_ACCOUNT
 from ledger.journal import Posting
@@ -16,7 +26,7 @@ REVERSALS = {CreditReversed, DebitReversed}
 MOVEMENTS = [fact for fact in FACTS.values() if issubclass(fact, Movement)]
 
 
-def terms(account_type: accounts.AccountType) -> Terms:
+def terms(account_type: AccountType) -> Terms:
     return Terms(account_type, "EUR", (Holder(7, "owner"),), dt.date(2024, 1, 1))
 
 
@@ -25,15 +35,15 @@ def test_every_movement_has_a_rule_but_for_reversals_which_mirror_the_entry_they
 
 
 def test_every_account_type_has_a_control_account_with_sub_accounts() -> None:
-    assert {*CONTROL_ACCOUNT} == {*accounts.ACCOUNT_TYPES}
+    assert {*CONTROL_ACCOUNT} == {*ACCOUNT_TYPES}
     assert all(CHART[code].has_sub_accounts for code in CONTROL_ACCOUNT.values())
     assert len({*CONTROL_ACCOUNT.values()}) == len(CONTROL_ACCOUNT)
 
 
-@pytest.mark.parametrize("account_type", accounts.ACCOUNT_TYPES)
+@pytest.mark.parametrize("account_type", ACCOUNT_TYPES)
 @pytest.mark.parametrize("kind", BANK_SIDE, ids=lambda kind: kind.__name__)
 def test_a_movement_is_the_customer_against_the_bank_and_balances(
-    kind: type[Movement], account_type: accounts.AccountType
+    kind: type[Movement], account_type: AccountType
 ) -> None:
     fact = SAMPLES[kind.TAG].event.fact
 
@@ -53,9 +63,7 @@ def test_a_movement_is_a_debit_or_a_credit_to_the_holder(kind: type[Movement]) -
     assert (-1 if issubclass(kind, Debit) else 1) == kind.SIGN
 
 
-@pytest.mark.parametrize(
-    "tag", [tag for tag, fact in FACTS.items() if issubclass(fact, accounts.TermsFact)]
-)
+@pytest.mark.parametrize("tag", [tag for tag, fact in FACTS.items() if issubclass(fact, TermsFact)])
 def test_a_change_of_terms_moves_no_money(tag: str) -> None:
     assert entry_for(SAMPLES[tag].event.fact, "account-456", terms("checking")) == ()
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.account import Movement
+from domain.account_facts import Movement
 from ledger.chart_of_accounts import CASH, CHECKING_ACCOUNTS
 from ledger.journal import Entry, Posting, entry_of, mirrored
 from ledger.trial_balance import TrialBalanceLine, trial_balance
