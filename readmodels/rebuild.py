@@ -8,6 +8,7 @@ What a killed rebuild leaves behind is a schema that nobody reads, and the next 
 
 import datetime as dt
 import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeAlias
@@ -32,8 +33,14 @@ REBUILD_LOCK: Final = 0x6461_7962_7265_62  # "daybreb"
 BATCH_EVENTS: Final = 16_384
 STATES_MAX: Final = 200_000
 SWAP_ATTEMPTS_MAX: Final = 20
-# Readers queue behind a swap that waits for a long reader, so it gives up soon and tries again.
-SWAP_LOCK_TIMEOUT: Final = "1s"
+# Readers queue behind a swap that waits for a long reader, so it gives up soon, lets them pass, and
+# tries again.
+SWAP_LOCK_TIMEOUT: Final = "500ms"
+SWAP_PAUSE_SECONDS: Final = 0.5
+SWAP_PAUSE_SECONDS_MAX: Final = 5.0
+# The session of a rebuild that was killed is not gone at once.
+LOCK_WAIT_SECONDS: Final = 3.0
+LOCK_POLL_SECONDS: Final = 0.1
 # Filled row by row with few rows, or looked up while they are filled: these keep their indexes.
 INDEXED_FROM_THE_START: Final = ("accounts", "account_holders", "ledger_totals", "transactions")
 
@@ -87,8 +94,7 @@ def rebuild(conninfo: str, view: str | None = None, *, progress: Progress | None
         connect(conninfo, "daybook rebuild (reading)") as reading,
     ):
         writing.execute("SET statement_timeout = 0")
-        if not _one(writing, "SELECT pg_try_advisory_lock(%s)", REBUILD_LOCK):
-            raise RebuildRefused("another rebuild is running")
+        _take_lock(writing)
         try:
             builder = _Builder(reading, writing, view)
             builder.build(progress or _no_progress)
@@ -96,6 +102,15 @@ def rebuild(conninfo: str, view: str | None = None, *, progress: Progress | None
         finally:
             if not writing.closed:
                 writing.execute(f"DROP SCHEMA IF EXISTS {NEXT} CASCADE")
+                writing.execute("SELECT pg_advisory_unlock(%s)", (REBUILD_LOCK,))
+
+
+def _take_lock(connection: SyncConnection) -> None:
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    while not _one(connection, "SELECT pg_try_advisory_lock(%s)", REBUILD_LOCK):
+        if time.monotonic() > deadline:
+            raise RebuildRefused("another rebuild is running")
+        time.sleep(LOCK_POLL_SECONDS)
 
 
 class _Builder:
@@ -145,6 +160,7 @@ class _Builder:
                 log.info("rebuild: readers hold the views; attempt %d", attempt + 1)
                 self._position, self._recorded_at = reached
                 self._states.clear()
+                time.sleep(min(SWAP_PAUSE_SECONDS * (attempt + 1), SWAP_PAUSE_SECONDS_MAX))
         raise RebuildRefused("readers never let go of the views: try again")
 
     def _target(self) -> int:

@@ -4,12 +4,14 @@ import contextlib
 import multiprocessing
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 
 import psycopg
 
 from readmodels.projector import Projector
+from readmodels.rebuild import rebuild
 from tests.bank import Bank, deposit, transfer
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -50,3 +52,8 @@ def reached(conninfo: str) -> int:
     with psycopg.connect(conninfo) as connection:
         row = connection.execute("SELECT position FROM readmodels.projection").fetchone()
     return int(row[0]) if row else 0
+
+
+def rebuild_slowly(conninfo: str) -> None:
+    """A rebuild that stays in the middle until it is killed."""
+    rebuild(conninfo, progress=lambda *_: time.sleep(60))

@@ -1,6 +1,6 @@
 """What a transaction is called."""
 
-from domain.account import Movement
+from domain.account_facts import Movement
 from domain.facts import FACTS
 from readmodels.transaction_rows import KINDS
 
