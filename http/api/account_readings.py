@@ -17,11 +17,13 @@ from api.parameters import (
     Cursor,
     KnownAt,
     Limit,
+    Place,
     cursor_for,
     id_of,
     limit_of,
     next_page,
     refuse,
+    text_of,
     value_of_cursor,
 )
 from api.transaction_filters import FiltersIn, filters_of
@@ -116,7 +118,7 @@ StatusIn = Annotated[
 
 @get(
     "/accounts",
-    **described("List accounts", answers(200, list[AccountOut], 400, 401, 429, 503)),
+    **described("List accounts", answers(200, list[AccountOut], 401, 429, 503)),
 )
 async def list_accounts(
     request: Call,
@@ -135,12 +137,12 @@ async def list_accounts(
         if wanted not in (None, actor.user_id):
             return told([])
         wanted = actor.user_id
-    after = value_of_cursor(cursor, int) or 0
+    after = value_of_cursor(cursor, Place) or 0
     async with reading(request) as (connection, moment):
         rows = await accounts.accounts_of(
             connection,
             user_id=wanted,
-            reference=reference,
+            reference=text_of("reference", reference),
             status=status,
             limit=size + 1,
             after=after,
@@ -175,7 +177,7 @@ async def one_account(request: Call, account_id: FromPath[int]) -> ASGIApp:
 
 @get(
     "/accounts/{account_id:int}/balance",
-    **described("The balance", answers(200, BalanceOut, 400, 401, 404, 422, 429, 503)),
+    **described("The balance", answers(200, BalanceOut, 401, 404, 422, 429, 503)),
 )
 async def balance(
     request: Call, account_id: FromPath[int], as_of: AsOf = None, known_at: KnownAt = None
@@ -200,7 +202,7 @@ async def balance(
 
 @get(
     "/accounts/{account_id:int}/summary",
-    **described("A summary", answers(200, SummaryOut, 400, 401, 404, 422, 429, 503)),
+    **described("A summary", answers(200, SummaryOut, 401, 404, 422, 429, 503)),
 )
 async def summary(
     request: Call, account_id: FromPath[int], as_of: AsOf = None, known_at: KnownAt = None
@@ -228,7 +230,7 @@ async def summary(
 
 @get(
     "/accounts/{account_id:int}/history",
-    **described("The lines of an account", answers(200, list[LineOut], 400, 401, 404, 422, 503)),
+    **described("The lines of an account", answers(200, list[LineOut], 401, 404, 422, 503)),
 )
 async def history(
     request: Call,
@@ -242,7 +244,7 @@ async def history(
     """Newest first, in the order of the books; each with the balance after it."""
     size = limit_of(limit)
     # The whole of a listing is as known at the moment of its first page.
-    place = value_of_cursor(cursor, tuple[dt.date, int, dt.date, int])
+    place = value_of_cursor(cursor, tuple[dt.date, Place, dt.date, Place])
     if place is not None:
         as_of, known_at = place[2].isoformat(), str(place[3])
     async with reading(request, account_id, as_of=as_of, known_at=known_at) as (connection, moment):

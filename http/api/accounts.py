@@ -124,7 +124,7 @@ class TermsOut(msgspec.Struct, kw_only=True):
 
 @post(
     "/accounts/create",
-    **described("Open an account", answers(201, AccountOpened, 400, 401, 403, 404, 409, 422, 503)),
+    **described("Open an account", answers(201, AccountOpened, 401, 403, 404, 409, 422, 503)),
 )
 async def open_account(request: Call, data: JSONBody[OpeningAccount]) -> ASGIApp:
     """In one's own name; a teller may open one for anybody."""
@@ -155,7 +155,7 @@ async def open_account(request: Call, data: JSONBody[OpeningAccount]) -> ASGIApp
     return await written(request, command, account_id)
 
 
-_MOVES: Final = answers(201, CashMoved, 400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
+_MOVES: Final = answers(201, CashMoved, 401, 403, 404, 409, 413, 415, 422, 429, 503)
 
 
 @post("/accounts/{account_id:int}/deposit", **described("Deposit cash", _MOVES))
@@ -209,7 +209,7 @@ def _cash_answer(account_id: int) -> Callable[[list[Posted]], Answer]:
     return answer
 
 
-_CHANGES: Final = answers(200, TermsOut, 400, 401, 403, 404, 409, 422, 429, 503)
+_CHANGES: Final = answers(200, TermsOut, 401, 403, 404, 409, 422, 429, 503)
 
 
 def _changing(path: str, summary: str) -> post:

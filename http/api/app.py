@@ -1,6 +1,7 @@
 """The one place that wires: from settings to an application that a server can serve."""
 
 import datetime as dt
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Final
 
 import msgspec
 from litestar import Litestar, Router
+from litestar.serialization import encode_json
 from litestar.types import ASGIApp, ControllerRouterHandler
 from redis.asyncio import Redis
 
@@ -170,3 +172,15 @@ async def _sign_in_limits(redis_url: str | None) -> AsyncIterator[RateLimits]:
         yield RateLimitsWithFallback(RedisRateLimits(redis), InProcessRateLimits())
     finally:
         await redis.aclose()
+
+
+def openapi_document() -> bytes:
+    """The OpenAPI document as it is committed in http/openapi.json."""
+    nothing = Configuration(conninfo="", environment="test", secret_key="", keys=Path())
+    framework = create_framework(nothing, Metrics(), OwnWrites.of_one_process())
+    document = encode_json(framework.openapi_schema.to_schema())
+    return msgspec.json.format(document, indent=1) + b"\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(openapi_document())

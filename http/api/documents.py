@@ -38,9 +38,9 @@ POSITION: Final = ResponseHeader(
 
 
 def answers(status: int, kind: Any, *problems: int) -> dict[int, ResponseSpec]:
-    """What the call answers when it does what it says, and the problems it can answer."""
+    """What the call answers when it does what it says, and the problems it can answer: these, 400 and 500."""
     good = ResponseSpec(kind, description="Done", generate_examples=False)
-    return {status: good, **problem_specs(*problems, 500)}
+    return {status: good, **problem_specs(400, *problems, 500)}
 
 
 def described(

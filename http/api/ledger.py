@@ -16,6 +16,7 @@ from api.parameters import (
     Cursor,
     KnownAt,
     Limit,
+    Place,
     cursor_for,
     id_of,
     limit_of,
@@ -117,7 +118,7 @@ async def chart_of_accounts(request: Call) -> ASGIApp:
 
 @get(
     "/ledger/trial-balance",
-    **described("The trial balance", answers(200, TrialBalanceOut, 400, 401, 403, 422, 429, 503)),
+    **described("The trial balance", answers(200, TrialBalanceOut, 401, 403, 422, 429, 503)),
 )
 async def trial_balance(request: Call, as_of: AsOf = None, known_at: KnownAt = None) -> ASGIApp:
     """Debits and credits of every ledger account; in each currency the two sums are equal."""
@@ -158,7 +159,7 @@ async def trial_balance(request: Call, as_of: AsOf = None, known_at: KnownAt = N
 
 @get(
     "/ledger/journal",
-    **described("The journal", answers(200, list[JournalEntryOut], 400, 401, 403, 422, 429, 503)),
+    **described("The journal", answers(200, list[JournalEntryOut], 401, 403, 422, 429, 503)),
 )
 async def journal(
     request: Call,
@@ -172,7 +173,7 @@ async def journal(
 ) -> ASGIApp:
     """Entries with their postings, newest first."""
     size = limit_of(limit)
-    place = value_of_cursor(cursor, tuple[int, dt.date, int])
+    place = value_of_cursor(cursor, tuple[Place, dt.date, Place])
     if place is not None:
         as_of, known_at = place[1].isoformat(), str(place[2])
     wanted = id_of("account_id", account_id)

@@ -16,7 +16,10 @@ ID_MAX: Final = 2**53 - 1
 LIMIT_MAX: Final = 200
 LIMIT: Final = 50
 KEY_LENGTH_MAX: Final = 255
+TEXT_LENGTH_MAX: Final = 200
 
+# A place in a list, as a cursor holds it.
+Place: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=ID_MAX)]
 Id: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=ID_MAX, examples=[1])]
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Word: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -101,6 +104,13 @@ def id_of(name: str, text: str | None) -> int | None:
     if _WHOLE.fullmatch(text) and 1 <= int(text) <= ID_MAX:
         return int(text)
     refuse(name, "Expected the number of something.")
+
+
+def text_of(name: str, text: str | None) -> str | None:
+    """A short text that can be looked for: what is not printable is in no text that we keep."""
+    if text is None or (0 < len(text) <= TEXT_LENGTH_MAX and text.isprintable()):
+        return text
+    refuse(name, "Expected a short printable text.")
 
 
 def cursor_for(value: Any) -> str:

@@ -6,14 +6,13 @@ import msgspec
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 
-from api.parameters import date_of, refuse
+from api.parameters import date_of, refuse, text_of
 from api.strict_json import Amount
 from domain.money import minor_units_of
 from domain.refusals import Malformed
 from readmodels.transaction_filters import Filters
 
 STATUSES: Final = ("pending", "completed", "reversed", "failed")
-TEXT_LENGTH_MAX: Final = 200
 
 
 def _parameter(name: str, description: str) -> Any:
@@ -67,21 +66,17 @@ def filters_of(texts: FilterTexts, currency: str, account_id: int | None = None)
     """The filters, with amounts in minor units of `currency`; a bad one is refused by name."""
     if texts.status is not None and texts.status not in STATUSES:
         refuse("status", f"Expected one of {', '.join(STATUSES)}.")
-    for name in ("kind", "category", "tag", "text"):
-        value = getattr(texts, name)
-        if value is not None and not (0 < len(value) <= TEXT_LENGTH_MAX and value.isprintable()):
-            refuse("type" if name == "kind" else name, "Expected a short printable text.")
     return Filters(
         account_id=account_id,
-        kind=texts.kind,
-        category=texts.category,
-        tag=texts.tag,
+        kind=text_of("type", texts.kind),
+        category=text_of("category", texts.category),
+        tag=text_of("tag", texts.tag),
         amount_min=_amount("amount_min", texts.amount_min, currency),
         amount_max=_amount("amount_max", texts.amount_max, currency),
         booked_from=date_of("from", texts.booked_from),
         booked_to=date_of("to", texts.booked_to),
         status=texts.status,  # type: ignore[arg-type]
-        text=texts.text,
+        text=text_of("text", texts.text),
     )
 
 

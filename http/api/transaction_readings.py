@@ -17,6 +17,7 @@ from api.parameters import (
     Cursor,
     KnownAt,
     Limit,
+    Place,
     cursor_for,
     id_of,
     limit_of,
@@ -56,7 +57,7 @@ class TransactionDetail(TransactionOut, kw_only=True):
     actor: str
 
 
-_PAGE: Final = answers(200, list[TransactionOut], 400, 401, 404, 422, 429, 503)
+_PAGE: Final = answers(200, list[TransactionOut], 401, 404, 422, 429, 503)
 
 
 @get("/transactions/history", **described("The history of transactions", _PAGE))
@@ -107,7 +108,7 @@ async def _history(
     size, account_id = limit_of(limit), id_of("account_id", account_text)
     touched = () if account_id is None else (account_id,)
     # The whole of a listing is as known at the moment of its first page.
-    place = value_of_cursor(cursor, tuple[int, dt.date, int])
+    place = value_of_cursor(cursor, tuple[Place, dt.date, Place])
     if place is not None:
         as_of, known_at = place[1].isoformat(), str(place[2])
     async with reading(call, *touched, user_id=user_id, as_of=as_of, known_at=known_at) as (
@@ -141,7 +142,7 @@ async def _history(
 
 @get(
     "/transactions/{transaction_id:int}",
-    **described("A transaction", answers(200, TransactionDetail, 400, 401, 404, 422, 503)),
+    **described("A transaction", answers(200, TransactionDetail, 401, 404, 422, 503)),
 )
 async def one_transaction(
     request: Call, transaction_id: FromPath[int], as_of: AsOf = None, known_at: KnownAt = None

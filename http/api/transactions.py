@@ -91,7 +91,7 @@ class Reversed(msgspec.Struct, kw_only=True):
     "/transactions/create",
     **described(
         "Transfer money",
-        answers(201, Transferred, 400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+        answers(201, Transferred, 401, 403, 404, 409, 413, 415, 422, 429, 503),
     ),
 )
 async def transfer(request: Call, data: JSONBody[Transferring]) -> ASGIApp:
@@ -132,7 +132,7 @@ def _transfer_answer(source: int, destination: int) -> Callable[[list[Posted]], 
     request_max_body_size=BATCH_BYTES_MAX,
     **described(
         "Transfer money, many times",
-        answers(200, BatchDone, 400, 401, 403, 413, 415, 422, 429, 503),
+        answers(200, BatchDone, 401, 403, 413, 415, 422, 429, 503),
         writes=False,
     ),
 )
@@ -181,7 +181,7 @@ class _Done(msgspec.Struct):
 
 @post(
     "/transactions/{transaction_id:int}/reverse",
-    **described("Reverse a transaction", answers(201, Reversed, 400, 401, 403, 404, 409, 422, 503)),
+    **described("Reverse a transaction", answers(201, Reversed, 401, 403, 404, 409, 422, 503)),
 )
 async def reverse(
     request: Call, transaction_id: FromPath[int], data: JSONBody[Reversing]

@@ -74,7 +74,7 @@ class _Registered(msgspec.Struct):
     role: Role
 
 
-@post("/register", **described("Register a user", answers(201, Profile, 400, 409, 422, 429)))
+@post("/register", **described("Register a user", answers(201, Profile, 409, 422, 429)))
 async def register(request: Call, data: JSONBody[Registration]) -> ASGIApp:
     """The user becomes a customer of the bank, with the role `user`."""
     bank = request.bank
@@ -122,7 +122,7 @@ async def register(request: Call, data: JSONBody[Registration]) -> ASGIApp:
 @post(
     "/login",
     status_code=200,
-    **described("Sign in", answers(200, Tokens, 400, 401, 422, 429, 503), writes=False),
+    **described("Sign in", answers(200, Tokens, 401, 422, 429, 503), writes=False),
 )
 async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
     """An access token for ten minutes, and a refresh token to get the next one with."""
@@ -145,7 +145,7 @@ async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
 @post(
     "/refresh",
     status_code=200,
-    **described("Carry a session on", answers(200, Tokens, 400, 401, 422, 503), writes=False),
+    **described("Carry a session on", answers(200, Tokens, 401, 422, 503), writes=False),
 )
 async def refresh(request: Call, data: JSONBody[Refreshing]) -> ASGIApp:
     """The next pair of tokens. A refresh token is used once; a second use ends the session."""

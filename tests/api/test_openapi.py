@@ -1,0 +1,57 @@
+"""The published contract: it is committed, it is what the program says, and it tells the truth."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from api.app import openapi_document
+from api.policy import POLICY, VERSIONED
+
+COMMITTED: Final = Path(__file__).parents[2] / "http" / "openapi.json"
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(openapi_document())
+    return read
+
+
+def test_the_committed_document_is_what_the_program_says() -> None:
+    assert COMMITTED.read_bytes() == openapi_document(), (
+        "http/openapi.json has drifted: write it again with `python -m api.app > http/openapi.json`"
+    )
+
+
+def test_it_tells_of_every_call_once_and_under_its_version(document: dict[str, Any]) -> None:
+    told = {
+        (method.upper(), path)
+        for path, operations in document["paths"].items()
+        for method in operations
+    }
+
+    assert told == {(method, VERSIONED + route) for method, route in POLICY}
+
+
+def test_every_call_says_what_it_is_for_and_how_it_fails(document: dict[str, Any]) -> None:
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            responses = operation["responses"]
+            assert operation["summary"], (method, path)
+            assert any(status < "300" for status in responses), (method, path)
+            assert "500" in responses, (method, path)
+            open_to_anyone = "anonymous" in POLICY[method.upper(), path.removeprefix("/v1")].roles
+            assert open_to_anyone or "401" in responses, (method, path)
+            for status, response in responses.items():
+                if status >= "400":
+                    assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_every_call_that_writes_takes_an_idempotency_key(document: dict[str, Any]) -> None:
+    without = {"/v1/login", "/v1/refresh", "/v1/logout", "/v1/transactions/batch"}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            names = [parameter["name"] for parameter in operation.get("parameters", [])]
+            writes = method in ("post", "put") and path not in without
+            assert ("Idempotency-Key" in names) is writes, (method, path)
