@@ -51,6 +51,9 @@ def start_logging(level: int = logging.INFO) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    # A commit that finds the head of the log moved ends its pipeline early, and is made again; the
+    # driver would warn of each.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[
