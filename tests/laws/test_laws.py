@@ -53,10 +53,10 @@ histories = st.lists(commands, max_size=40)
 
 def lived(history: Sequence[Command]) -> PureCore:
     core = PureCore()
-    core.run([open_account(number) for number in ACCOUNTS], linked=False, at=0)
-    core.run([deposit(number, 50) for number in ACCOUNTS], linked=False, at=0)
+    core.decide([open_account(number) for number in ACCOUNTS])
+    core.decide([deposit(number, 50) for number in ACCOUNTS])
     for command in history:
-        core.run([command], linked=False, at=0)
+        core.decide([command])
     return core
 
 
@@ -116,13 +116,13 @@ def test_the_same_command_twice_is_once(history: list[Command], data: st.DataObj
     core = lived(history)
     number, amount = data.draw(numbers), data.draw(amounts)
     make = data.draw(st.sampled_from([deposit, withdraw]))
-    (first,) = core.run([make(number, amount, "key")], linked=False, at=0)
+    (first,) = core.decide([make(number, amount, "key")])
     for command in data.draw(histories):
-        core.run([command], linked=False, at=0)
+        core.decide([command])
     before = len(core.log())
 
-    together = core.run([make(number, amount, "key")] * 2, linked=False, at=0)
-    (other,) = core.run([make(number, amount + 1, "key")], linked=False, at=0)
+    together = core.decide([make(number, amount, "key")] * 2)
+    (other,) = core.decide([make(number, amount + 1, "key")])
 
     assert [(answer.status, answer.body, answer.position) for answer in together] == [
         (first.status, first.body, first.position)
