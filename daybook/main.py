@@ -20,6 +20,8 @@ EXPECTED: Final = (
     ("daybook.postgres_programs", "EmbeddedPostgresError"),
     ("daybook.staff", "StaffRefused"),
     ("daybook.demo_loading", "DemoRefused"),
+    ("daybook.berka_files", "BerkaError"),
+    ("daybook.bench.processes", "BenchError"),
     ("migrations.runner", "MigrationError"),
     ("readmodels.rebuild", "RebuildRefused"),
     ("api.signing_keys", "KeyFileUnsafe"),
@@ -81,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
     _add_import(commands)
     _add_staff(commands)
+    _add_bench(commands)
 
     worker = commands.add_parser("worker")  # started by `serve`; not listed
     for name in ("--number", "--socket", "--shared", "--lifeline"):
@@ -112,6 +115,19 @@ def _add_staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add.add_argument("--role", required=True, choices=STAFF_ROLES)
     add.add_argument("--email", help="USERNAME@staff.invalid unless given")
     add.set_defaults(run=_later("daybook.staff", "run_add"))
+
+
+def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    bench = commands.add_parser("bench", help="measure everything, beside pgbench")
+    _add_data(bench)
+    bench.add_argument("--quick", action="store_true", help="a small bank, one short round each")
+    bench.add_argument(
+        "--berka", metavar="DIR", type=Path, help="the Berka files; DAYBOOK_BERKA_DIR unless given"
+    )
+    bench.add_argument(
+        "--page", metavar="FILE", type=Path, help="where to write it; docs/benchmarks.md if full"
+    )
+    bench.set_defaults(run=_later("daybook.bench.run", "run"))
 
 
 def _add_data(command: argparse.ArgumentParser) -> None:

@@ -1,0 +1,1 @@
+"""How fast the bank is: one module a measurement, all in one run, beside pgbench on the same server."""
