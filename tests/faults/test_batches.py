@@ -10,7 +10,10 @@ import pytest
 from application import transact
 from application.append import APPEND_LOCK
 from application.books import Books, Command, Transaction
+from application.commands import NO_DETAILS, SYSTEM, transaction
 from application.transact import Unavailable
+from domain import account as accounts
+from domain.refusals import ReferenceTaken
 from tests.bank import Bank, ask, balances_of, deposit, open_account, told, transfer, withdraw
 
 
@@ -27,6 +30,19 @@ def broken(account_id: int) -> Command:
         raise ZeroDivisionError("a decision is broken")
 
     return ask().command({"call": "broken"}, (f"account-{account_id}",), decide)
+
+
+def refused_half_way(account_id: int) -> Command:
+    """Posts a deposit and a claim, and is then refused."""
+    stream = f"account-{account_id}"
+
+    def decide(books: Books) -> list[Transaction]:
+        posted = transaction(SYSTEM, NO_DETAILS, books.today)
+        books.post(posted, account_id, accounts.deposit(books.account(account_id), 100))
+        books.claim("name", stream)
+        raise ReferenceTaken(reference="name")
+
+    return ask().command({"call": "half"}, (stream,), decide, claims=("name",))
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["one commit", "as they come"])
@@ -83,6 +99,20 @@ def test_commands_of_one_commit_see_what_those_before_them_left(database: str) -
 
     refused = [told(answer).refused for answer in answers]
     assert refused == ["InsufficientFunds", None, None, "InsufficientFunds", None, None]
+
+
+def test_a_command_refused_half_way_leaves_nothing_to_those_after_it(database: str) -> None:
+    with Bank(database).with_accounts({1: 0}) as bank:
+        answers = bank.submit_all([refused_half_way(1), withdraw(1, 1), deposit(1, 2)])
+        linked = bank.submit_all([deposit(1, 1), refused_half_way(1)], linked=True)
+        after = told(bank.submit(withdraw(1, 2)))
+    with psycopg.connect(database) as connection:
+        claimed = connection.execute("SELECT count(*) FROM claims").fetchone()
+
+    refused = [told(answer).refused for answer in (*answers, *linked)]
+    assert refused == ["ReferenceTaken", "InsufficientFunds", None, "NotApplied", "ReferenceTaken"]
+    assert after.balances == [0]
+    assert claimed == (0,)
 
 
 def test_linked_commands_happen_all_or_not_at_all(database: str) -> None:

@@ -163,3 +163,29 @@ def test_each_fact_says_the_balance_that_the_postings_of_its_stream_come_to(
                 if posting.sub_account == recorded.originator_id:
                     balance += posting.amount if posting.side == "C" else -posting.amount
             assert recorded.event.fact.balance == balance
+
+
+@given(histories)
+def test_a_refused_command_leaves_nothing_behind(history: list[Command]) -> None:
+    """Reversals above all: they are refused half-way, when one of two accounts has been credited."""
+    core = lived(history)
+    movements = {r.event.transaction_id for r in core.log() if r.event.entry}
+
+    for transaction_id in sorted(movements, reverse=True):
+        original = [r for r in core.log() if r.event.transaction_id == transaction_id]
+        states, events = dict(core.states), len(core.log())
+        (answer,) = core.decide([accounts.reverse(ask(), original, NO_DETAILS)])
+        if told(answer).refused:
+            assert core.states == states
+            assert len(core.log()) == events
+
+
+def test_a_reversal_refused_half_way_gives_nothing_to_the_account_it_began_with() -> None:
+    core = lived([transfer(1, 2, 10), withdraw(2, 60)])
+    original = [r for r in core.log() if r.event.fact.TAG.startswith("account.transfer-")]
+
+    (answer,) = core.decide([accounts.reverse(ask(), original, NO_DETAILS)])
+
+    assert told(answer).refused == "InsufficientFunds"
+    assert told(core.decide([withdraw(1, 41)])[0]).refused == "InsufficientFunds"
+    assert told(core.decide([withdraw(1, 40)])[0]).balances == [0]
