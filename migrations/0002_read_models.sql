@@ -71,17 +71,18 @@ CREATE TABLE readmodels.journal_lines (
     balance bigint,
     booking_date date NOT NULL,
     value_date date NOT NULL,
-    booked_through date
+    booked_through date,
+    late boolean NOT NULL
 );
 CREATE UNIQUE INDEX journal_lines_position ON readmodels.journal_lines (position, line);
 CREATE INDEX journal_lines_ledger_account ON readmodels.journal_lines (ledger_account, position);
 CREATE INDEX journal_lines_account ON readmodels.journal_lines (account_id, position)
     WHERE account_id IS NOT NULL;
 CREATE INDEX journal_lines_account_booked ON readmodels.journal_lines
-    (account_id, booking_date, position) WHERE booking_date = booked_through;
+    (account_id, booking_date, position) WHERE account_id IS NOT NULL AND NOT late;
 CREATE INDEX journal_lines_account_late ON readmodels.journal_lines
     (account_id, booking_date, position) INCLUDE (debit, credit)
-    WHERE booking_date < booked_through;
+    WHERE account_id IS NOT NULL AND late;
 
 -- One row a transaction. Amounts are minor units.
 CREATE TABLE readmodels.transactions (

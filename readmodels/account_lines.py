@@ -16,64 +16,55 @@ POSITION_MAX: Final = 2**63 - 1
 # one the last before it that is not) and of the late lines that the log holds after the anchor and
 # the books before the line.
 LINES: Final = """
-    WITH account AS (
-        SELECT a.account_id, a.lateness_max, known.booked_through
-          FROM readmodels.accounts a
-         CROSS JOIN LATERAL (
-               SELECT l.booked_through FROM readmodels.journal_lines l
-                WHERE l.account_id = a.account_id AND l.position <= %(known_at)s
-                ORDER BY l.position DESC LIMIT 1) AS known
-         WHERE a.account_id = %(account_id)s
-    ), bound AS (
-        SELECT edge.booked, edge.place
-          FROM account, LATERAL (VALUES
-               (%(booked)s::date, %(place)s::bigint),
-               (account.booked_through, %(known_at)s::bigint)) AS edge (booked, place)
-         ORDER BY edge.booked, edge.place LIMIT 1
-    ), page AS (
-        (SELECT l.*, {transaction}
-           FROM account CROSS JOIN bound
-           JOIN readmodels.journal_lines l ON l.account_id = account.account_id
-           JOIN readmodels.transactions t ON t.transaction_id = l.transaction_id
-          WHERE l.booking_date = l.booked_through
-            AND (l.booking_date, l.position) <= (bound.booked, bound.place) {wanted}
-          ORDER BY l.booking_date DESC, l.position DESC LIMIT %(limit)s)
-         UNION ALL
-        (SELECT l.*, {transaction}
-           FROM account
-           JOIN readmodels.journal_lines l ON l.account_id = account.account_id
-           JOIN readmodels.transactions t ON t.transaction_id = l.transaction_id
-          WHERE l.booking_date < l.booked_through
-            AND (l.booking_date, l.position) <= (%(booked)s::date, %(place)s::bigint)
-            AND l.position <= %(known_at)s {wanted}
-          ORDER BY l.booking_date DESC, l.position DESC LIMIT %(limit)s)
-         ORDER BY booking_date DESC, position DESC LIMIT %(limit)s
-    )
-    SELECT page.position, page.transaction_id, page.booking_date, page.value_date,
-           page.booking_date < page.booked_through, page.debit, page.credit,
-           CASE WHEN account.lateness_max = 0 THEN page.balance
+    SELECT page.position, page.transaction_id, page.booking_date, page.value_date, page.late,
+           page.debit, page.credit,
+           CASE WHEN a.lateness_max = 0 THEN page.balance
                 ELSE coalesce(anchor.balance, 0)
                      + (SELECT coalesce(sum(late.credit - late.debit), 0)::bigint
                           FROM readmodels.journal_lines late
-                         WHERE late.account_id = account.account_id
-                           AND late.booking_date < late.booked_through
+                         WHERE late.account_id = a.account_id AND late.late
                            AND (late.booking_date, late.position)
                                <= (page.booking_date, page.position)
                            AND late.booking_date
-                               >= coalesce(anchor.booking_date - account.lateness_max, '-infinity')
+                               >= coalesce(anchor.booking_date - a.lateness_max, '-infinity')
                            AND late.position > coalesce(anchor.position, 0)
                            AND late.position <= %(known_at)s)
            END,
            page.kind, page.source_account_id, page.destination_account_id, page.recorded_at,
            page.description, page.category, page.tags, page.counterparty, page.reverses,
            CASE WHEN page.reversed_by <= %(known_at)s THEN page.reversed_by END
-      FROM page CROSS JOIN account
+      FROM readmodels.accounts a
+     CROSS JOIN LATERAL (
+           SELECT l.booked_through FROM readmodels.journal_lines l
+            WHERE l.account_id = a.account_id AND l.position <= %(known_at)s
+            ORDER BY l.position DESC LIMIT 1) AS known
+     CROSS JOIN LATERAL (
+           SELECT edge.booked, edge.place
+             FROM (VALUES (%(booked)s::date, %(place)s::bigint),
+                          (known.booked_through, %(known_at)s::bigint)) AS edge (booked, place)
+            ORDER BY edge.booked, edge.place LIMIT 1) AS bound
+     CROSS JOIN LATERAL (
+           (SELECT l.*, {transaction}
+              FROM readmodels.journal_lines l
+              JOIN readmodels.transactions t ON t.transaction_id = l.transaction_id
+             WHERE l.account_id = a.account_id AND NOT l.late
+               AND (l.booking_date, l.position) <= (bound.booked, bound.place) {wanted}
+             ORDER BY l.booking_date DESC, l.position DESC LIMIT %(limit)s)
+            UNION ALL
+           (SELECT l.*, {transaction}
+              FROM readmodels.journal_lines l
+              JOIN readmodels.transactions t ON t.transaction_id = l.transaction_id
+             WHERE l.account_id = a.account_id AND l.late
+               AND (l.booking_date, l.position) <= (%(booked)s::date, %(place)s::bigint)
+               AND l.position <= %(known_at)s {wanted}
+             ORDER BY l.booking_date DESC, l.position DESC LIMIT %(limit)s)
+            ORDER BY booking_date DESC, position DESC LIMIT %(limit)s) AS page
       LEFT JOIN LATERAL (
            SELECT l.booking_date, l.position, l.balance FROM readmodels.journal_lines l
-            WHERE account.lateness_max > 0
-              AND l.account_id = account.account_id AND l.booking_date = l.booked_through
+            WHERE a.lateness_max > 0 AND l.account_id = a.account_id AND NOT l.late
               AND (l.booking_date, l.position) <= (page.booking_date, page.position)
             ORDER BY l.booking_date DESC, l.position DESC LIMIT 1) AS anchor ON true
+     WHERE a.account_id = %(account_id)s
      ORDER BY page.booking_date DESC, page.position DESC
 """
 OF_TRANSACTION: Final = """

@@ -22,7 +22,7 @@ BALANCE: Final = """
                      + (SELECT coalesce(sum(late.credit - late.debit), 0)::bigint
                           FROM readmodels.journal_lines late
                          WHERE late.account_id = a.account_id
-                           AND late.booking_date < late.booked_through
+                           AND late.late
                            AND late.booking_date <= %(as_of)s
                            AND late.booking_date
                                >= coalesce(anchor.booking_date - a.lateness_max, '-infinity')
@@ -41,7 +41,7 @@ BALANCE: Final = """
             ORDER BY l.position DESC LIMIT 1) AS newest ON true
       LEFT JOIN LATERAL (
            SELECT l.booking_date, l.position, l.balance FROM readmodels.journal_lines l
-            WHERE l.account_id = a.account_id AND l.booking_date = l.booked_through
+            WHERE l.account_id = a.account_id AND NOT l.late
               AND l.booking_date <= %(as_of)s AND newest.booked_through > %(as_of)s
             ORDER BY l.booking_date DESC, l.position DESC LIMIT 1) AS anchor ON true
      WHERE a.account_id = %(account_id)s AND a.opened_position <= %(known_at)s

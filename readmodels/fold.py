@@ -205,7 +205,7 @@ def _entry(
         head = f"{position}\t{number}\t{event.transaction_id}\t{ledger_account}\t"
         if sub_account is None or not sub_account.startswith(ACCOUNT):
             batch.lines.append(
-                f"{head}\\N\t{currency}\t{debit}\t{credit}\t\\N\t{booked}\t{valued}\t\\N\n"
+                f"{head}\\N\t{currency}\t{debit}\t{credit}\t\\N\t{booked}\t{valued}\t\\N\tf\n"
             )
         else:
             if account is None or sub_account != stream:
@@ -214,7 +214,7 @@ def _entry(
             account.balance += credit - debit
             batch.lines.append(
                 f"{head}{stream[8:]}\t{currency}\t{debit}\t{credit}\t{account.balance}"
-                f"\t{booked}\t{valued}\t{through}\n"
+                f"\t{booked}\t{valued}\t{through}\t{'f' if through == booked else 't'}\n"
             )
             # A second line of one account at one position would have no place in its order.
             stream = ""

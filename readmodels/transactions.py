@@ -43,7 +43,7 @@ OF_ACCOUNTS: Final = f"""
               FROM {{accounts}}
               LEFT JOIN LATERAL (
                    SELECT l.position, l.booking_date FROM readmodels.journal_lines l
-                    WHERE l.account_id = a.account_id AND l.booking_date = l.booked_through
+                    WHERE l.account_id = a.account_id AND NOT l.late
                       AND l.booking_date <= %(as_of)s
                     ORDER BY l.booking_date DESC, l.position DESC LIMIT 1) AS anchor ON true
               {{floor}}
@@ -60,7 +60,7 @@ OF_ACCOUNTS: Final = f"""
                    (SELECT l.transaction_id
                       FROM readmodels.journal_lines l
                       JOIN readmodels.transactions t ON t.transaction_id = l.transaction_id
-                     WHERE l.account_id = a.account_id AND l.booking_date < l.booked_through
+                     WHERE l.account_id = a.account_id AND l.late
                        AND l.booking_date <= %(as_of)s
                        AND l.booking_date
                            >= coalesce(anchor.booking_date - a.lateness_max, '-infinity')
@@ -75,7 +75,7 @@ OF_ACCOUNTS: Final = f"""
 FLOOR: Final = """
              CROSS JOIN LATERAL (
                    SELECT l.position FROM readmodels.journal_lines l
-                    WHERE l.account_id = a.account_id AND l.booking_date = l.booked_through
+                    WHERE l.account_id = a.account_id AND NOT l.late
                       AND l.booking_date >= %(booked_from)s
                     ORDER BY l.booking_date, l.position LIMIT 1) AS floor
 """
