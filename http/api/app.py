@@ -42,9 +42,10 @@ from api.tokens import AccessTokens
 from api.transaction_filters import FILTERS
 from application import clock
 from application.passwords import Passwords
-from application.pools import open_pool
+from application.pools import borrowed, open_pool
 from application.revoked_sessions import RevokedSessions
 from application.transact import Writer
+from readmodels.projection import lag
 
 ISSUER: Final = "daybook"
 AUDIENCE: Final = "daybook-api"
@@ -136,6 +137,8 @@ async def _opened(
         people = await stack.enter_async_context(
             open_pool(conninfo, name="users", size=USERS_AT_ONCE)
         )
+        async with borrowed(reads) as connection:
+            own_writes.floor = (await lag(connection, clock.now())).head
         passwords = Passwords(environment=configuration.environment)
         stack.callback(passwords.close)
         revoked = RevokedSessions(people)

@@ -31,6 +31,8 @@ class OwnWrites:
         self._rows = [cells[start : start + _CELLS] for start in range(0, len(cells), _CELLS)]
         self._mine = self._rows[worker]
         self._alone = len(self._rows) == 1
+        # Where the log stood when this worker started: what was answered before a restart counts too.
+        self.floor = 0
 
     @classmethod
     def of_one_process(cls) -> "OwnWrites":
@@ -55,7 +57,7 @@ class OwnWrites:
         """The position that a read by this user, of these accounts, has to see; 0 for any."""
         cells = [_USERS + user_id % COLUMNS]
         cells.extend(_ACCOUNTS + account_id % COLUMNS for account_id in account_ids)
-        return max(row[cell] for row in self._rows for cell in cells)
+        return max(self.floor, *(row[cell] for row in self._rows for cell in cells))
 
     def session_ended(self) -> None:
         """Another worker must learn of it before it lets the next request through."""

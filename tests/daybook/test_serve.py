@@ -1,0 +1,317 @@
+"""`daybook serve` as a process: it comes up whole, ends in order, and leaves nothing behind."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import psutil
+import pytest
+
+from tests.postgres_programs import linux, wait_until_none_in
+
+ROOT: Final = Path(__file__).parents[2]
+PASSWORD: Final = "correct horse battery staple"
+MEMORY_BYTES_MIN: Final = 1024**3
+
+Command = Callable[..., "subprocess.Popen[str]"]
+
+
+class Server:
+    """A running `daybook serve` and where it is."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        assert found, (line, process.communicate(timeout=30))
+        self.address = found[0]
+
+    def children(self) -> list[psutil.Process]:
+        children: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return children
+
+    def child(self, *words: str) -> psutil.Process:
+        for child in self.children():
+            with contextlib.suppress(psutil.Error):
+                if all(word in child.cmdline() for word in words):
+                    return child
+        raise LookupError(words)
+
+    def signed_in(self, name: str = "ada") -> httpx.Client:
+        client = httpx.Client(base_url=self.address, timeout=20)
+        body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
+        client.post("/register", json=body)
+        tokens = client.post("/login", json={"username": name, "password": PASSWORD}).json()
+        client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        return client
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """The status and what was said on standard error."""
+        self.process.send_signal(number)
+        _, said = self.process.communicate(timeout=60)
+        return self.process.returncode, said
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Path]:
+    """A data folder of the test's own: in memory, where a whole cluster is made in a second."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < MEMORY_BYTES_MIN:
+        yield tmp_path / "data"
+        return
+    folder = Path(tempfile.mkdtemp(prefix="daybook-serve-", dir=memory))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def daybook(data: Path) -> Iterator[Command]:
+    """Run the command line on a data folder of the test's own; killed with its children after it."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, **environ: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "daybook", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+            start_new_session=True,
+            env={
+                **{k: v for k, v in os.environ.items() if k != "DAYBOOK_DATABASE_URL"},
+                "PYTHONPATH": f"{ROOT}:{ROOT / 'http'}",
+                "DAYBOOK_ENV": "test",
+                "DAYBOOK_DATA": str(data),
+                **environ,
+            },
+        )
+        processes.append(process)
+        return process
+
+    yield run
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    wait_until_none_in(data / "postgres")
+
+
+def opened(client: httpx.Client, deposit: int) -> int:
+    user_id = client.get("/profile").json()["user_id"]
+    body = {"user_id": user_id, "account_type": "checking"}
+    account_id: int = client.post("/accounts/create", json=body).json()["account_id"]
+    done = client.post(f"/accounts/{account_id}/deposit", json={"amount": deposit})
+    assert done.status_code == 201, done.text
+    return account_id
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_bank_comes_up_serves_and_ends_in_order(daybook: Command, number: signal.Signals) -> None:
+    server = Server(daybook("serve", "--port", "0"))
+    client = server.signed_in()
+    account_id = opened(client, 100)
+    children = server.children()
+
+    balance = client.get(f"/accounts/{account_id}/balance").json()["balance"]
+    status, said = server.end(number)
+
+    assert balance == 100
+    assert (status, said) == (0, "")
+    assert len(children) >= 2
+    assert not [child for child in children if child.is_running()]
+
+
+def test_what_was_booked_is_there_after_a_restart(daybook: Command) -> None:
+    first = Server(daybook("serve", "--port", "0"))
+    account_id = opened(first.signed_in(), 42)
+    first.end()
+
+    second = Server(daybook("serve", "--port", "0"))
+    answer = second.signed_in().get(f"/accounts/{account_id}/balance")
+
+    assert answer.json()["balance"] == 42
+    second.end()
+
+
+@linux
+def test_kill_9_leaves_no_process_behind_and_the_next_start_recovers(daybook: Command) -> None:
+    first = Server(daybook("serve", "--port", "0", "--workers", "2"))
+    account_id = opened(first.signed_in(), 7)
+    children = first.children()
+
+    first.process.kill()
+    first.process.wait()
+    _, alive = psutil.wait_procs(children, timeout=40)
+
+    assert not alive
+    second = Server(daybook("serve", "--port", "0"))
+    assert second.signed_in().get(f"/accounts/{account_id}/balance").json()["balance"] == 7
+    second.end()
+
+
+@linux
+def test_a_projector_that_dies_is_started_again_and_reads_go_on(daybook: Command) -> None:
+    server = Server(daybook("serve", "--port", "0"))
+    client = server.signed_in()
+    account_id = opened(client, 1)
+
+    server.child("project").kill()
+    client.post(f"/accounts/{account_id}/deposit", json={"amount": 1})
+    deadline = time.monotonic() + 20
+    while (answer := client.get(f"/accounts/{account_id}/balance")).status_code == 503:
+        assert answer.json()["code"] == "not-yet-read"
+        assert time.monotonic() < deadline
+    status, said = server.end()
+
+    assert answer.json()["balance"] == 2
+    assert status == 0
+    assert "a child process ended" in said
+
+
+@linux
+def test_several_workers_are_one_bank(daybook: Command) -> None:
+    server = Server(daybook("serve", "--port", "0", "--workers", "2"))
+    account_id = opened(server.signed_in(), 100)
+
+    # A connection a call, so that the calls are spread over the workers.
+    for number in range(1, 41):
+        with contextlib.closing(server.signed_in("ada")) as client:
+            deposit = client.post(f"/accounts/{account_id}/deposit", json={"amount": 1})
+            token = client.headers["Authorization"]
+        with httpx.Client(base_url=server.address, headers={"Authorization": token}) as other:
+            balance = other.get(f"/accounts/{account_id}/balance").json()["balance"]
+
+            assert deposit.status_code == 201
+            assert balance == 100 + number
+            assert other.post("/logout").status_code == 200
+        for _ in range(3):
+            late = httpx.get(f"{server.address}/profile", headers={"Authorization": token})
+            assert late.status_code == 401
+    status, _ = server.end()
+    assert status == 0
+
+
+@linux
+def test_a_worker_that_dies_is_replaced(daybook: Command) -> None:
+    server = Server(daybook("serve", "--port", "0", "--workers", "2"))
+    deadline = time.monotonic() + 30
+    while True:
+        with contextlib.suppress(LookupError):
+            victim = server.child("worker", "1")
+            break
+        assert time.monotonic() < deadline
+
+    victim.kill()
+    victim.wait(10)
+    while True:
+        with contextlib.suppress(LookupError):
+            replaced = server.child("worker", "1")
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+    assert replaced.pid != victim.pid
+    assert httpx.get(f"{server.address}/health/live").status_code == 200
+    server.end()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "said"),
+    [
+        (("serve",), {"DAYBOOK_ENV": "party"}, "DAYBOOK_ENV must be dev, test or prod"),
+        (("serve",), {"DAYBOOK_CURRENCY": "XXQ"}, "DAYBOOK_CURRENCY must be"),
+        (("serve", "--workers", "0"), {}, "--workers must be from 1"),
+        (("serve", "--host", "256.0.0.1"), {}, "cannot listen on 256.0.0.1"),
+        (("migrate",), {"DAYBOOK_DATABASE_URL": "host=127.0.0.1 port=1"}, "cannot connect"),
+        (
+            ("staff", "add", "tom", "--role", "teller"),
+            {"DAYBOOK_STAFF_PASSWORD": "short"},
+            "at least 8",
+        ),
+        (("staff", "add", "tom", "--role", "teller"), {}, "set DAYBOOK_STAFF_PASSWORD"),
+    ],
+)
+def test_what_is_wrong_outside_is_said_without_a_traceback(
+    daybook: Command, arguments: tuple[str, ...], environ: dict[str, str], said: str
+) -> None:
+    process = daybook(*arguments, **environ)
+
+    _, error = process.communicate(timeout=60)
+
+    assert process.returncode == 2
+    assert said in error
+    assert all(line.startswith("daybook: ") for line in error.splitlines())
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_started(
+    daybook: Command, data: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = daybook("serve", "--port", str(taken.getsockname()[1]))
+        _, error = process.communicate(timeout=60)
+
+    assert process.returncode == 2
+    assert re.fullmatch(r"daybook: cannot listen on 127.0.0.1:\d+: Address already in use\n", error)
+    assert not (data / "postgres").exists()
+
+
+def test_a_server_that_may_forget_is_refused_with_every_reason(
+    daybook: Command, database: str
+) -> None:
+    process = daybook("serve", "--port", "0", DAYBOOK_DATABASE_URL=database)
+
+    _, error = process.communicate(timeout=60)
+
+    assert process.returncode == 2
+    assert "fsync is off" in error
+    assert "synchronous_commit is off" in error
+    assert "Traceback" not in error
+
+
+def test_a_teller_is_added_here_and_signs_in_there(daybook: Command) -> None:
+    environ = {"DAYBOOK_STAFF_PASSWORD": PASSWORD}
+    add = ("staff", "add", "tess", "--role", "teller")
+
+    added = daybook(*add, **environ)
+    said, _ = added.communicate(timeout=60)
+    again = daybook(*add, **environ)
+    _, refused = again.communicate(timeout=60)
+    server = Server(daybook("serve", "--port", "0"))
+    client = httpx.Client(base_url=server.address)
+    tokens: Any = client.post("/login", json={"username": "Tess", "password": PASSWORD}).json()
+    client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+
+    assert (added.returncode, said) == (0, "daybook: tess is user 1, teller\n")
+    assert (again.returncode, refused) == (2, "daybook: That user name is taken.\n")
+    assert client.get("/profile").json()["role"] == "teller"
+    client.close()
+    server.end()
+
+
+def test_help_comes_at_once() -> None:
+    started = time.perf_counter()
+    asked = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "daybook", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "serve" in asked.stdout
+    assert "litestar" not in asked.stderr
+    assert "psycopg" not in asked.stderr
+    assert time.perf_counter() - started < 10
