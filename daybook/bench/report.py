@@ -5,7 +5,7 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
-from daybook.bench.figures import TPC_B, Measured, Results
+from daybook.bench.figures import TPC_B, Measured, Results, Scale
 from daybook.bench.targets import is_met, targets_of
 
 ITEMS: Final = {
@@ -35,8 +35,7 @@ def page(results: Results) -> str:
         machine="\n".join(f"| {name} | {value} |" for name, value in results.machine.items()),
         table=table(results.measured),
         accounts=f"{results.scale.accounts:,}",
-        rounds=_times(results.scale.rounds),
-        seconds=f"{results.scale.seconds:g}",
+        rounds=_rounds(results.scale),
     )
 
 
@@ -92,8 +91,13 @@ def _cells(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _times(number: int) -> str:
-    return {1: "once", 2: "twice", 3: "three times"}.get(number, f"{number} times")
+def _rounds(scale: Scale) -> str:
+    if scale.rounds == 1:
+        return f"Every figure is of one round, mostly of {scale.seconds:g} seconds."
+    return (
+        f"Every figure is the median of {scale.rounds} rounds, mostly of {scale.seconds:g} seconds, "
+        "that took turns, and stands beside its smallest and largest."
+    )
 
 
 def line(measured: Measured) -> str:
