@@ -31,12 +31,14 @@ ALL: Final = f"""
        AND t.booking_date <= %(as_of)s {{wanted}}
      ORDER BY t.transaction_id DESC LIMIT %(limit)s
 """
-# A transaction is found by its first line on the account, so that it is found once.
+# A transaction is found by its first line on the account, so that it is found once. (Said as NOT
+# EXISTS, the planner would join every line of the account to every other.)
 FIRST_LINE: Final = """
-    NOT EXISTS (SELECT FROM readmodels.journal_lines e
-                 WHERE e.account_id = l.account_id AND e.position >= l.transaction_id
-                   AND e.position < l.position)
+    l.position = (SELECT min(e.position) FROM readmodels.journal_lines e
+                   WHERE e.account_id = l.account_id AND e.position >= l.transaction_id)
 """
+# The late lines are put in order after they are found, or the planner would look for them in order,
+# among all lines of the account.
 OF_ACCOUNTS: Final = f"""
     SELECT {COLUMNS}
       FROM (SELECT DISTINCT found.transaction_id
@@ -66,7 +68,7 @@ OF_ACCOUNTS: Final = f"""
                            >= coalesce(anchor.booking_date - a.lateness_max, '-infinity')
                        AND l.position > coalesce(anchor.position, 0) AND l.position < %(before)s
                        AND {FIRST_LINE} {{wanted}}
-                     ORDER BY l.position DESC LIMIT %(limit)s)) AS found
+                     ORDER BY l.transaction_id DESC LIMIT %(limit)s)) AS found
              ORDER BY found.transaction_id DESC LIMIT %(limit)s) AS page
       JOIN readmodels.transactions t ON t.transaction_id = page.transaction_id
      ORDER BY t.transaction_id DESC
