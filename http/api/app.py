@@ -11,7 +11,6 @@ import msgspec
 from litestar import Litestar, Router
 from litestar.serialization import encode_json
 from litestar.types import ASGIApp, ControllerRouterHandler
-from redis.asyncio import Redis
 
 from api import (
     account_readings,
@@ -31,12 +30,7 @@ from api.openapi_pages import openapi_config
 from api.own_writes import OwnWrites
 from api.policy import VERSIONED
 from api.problems import EXCEPTION_HANDLERS
-from api.rate_limits import (
-    InProcessRateLimits,
-    RateLimits,
-    RateLimitsWithFallback,
-    RedisRateLimits,
-)
+from api.rate_limits import InProcessRateLimits, RateLimits
 from api.signing_keys import SigningKeys
 from api.tokens import AccessTokens
 from api.transaction_filters import FILTERS
@@ -51,7 +45,6 @@ ISSUER: Final = "daybook"
 AUDIENCE: Final = "daybook-api"
 READS_AT_ONCE: Final = 8
 USERS_AT_ONCE: Final = 4
-REDIS_CONNECTIONS_MAX: Final = 32
 
 HANDLERS: Final[list[ControllerRouterHandler]] = [
     *users.HANDLERS,
@@ -170,11 +163,11 @@ async def _sign_in_limits(redis_url: str | None) -> AsyncIterator[RateLimits]:
     if redis_url is None:
         yield InProcessRateLimits()
         return
-    redis = Redis.from_url(redis_url, max_connections=REDIS_CONNECTIONS_MAX)
-    try:
-        yield RateLimitsWithFallback(RedisRateLimits(redis), InProcessRateLimits())
-    finally:
-        await redis.aclose()
+    # Its client library is a fifth of what this program imports, and most run without it.
+    from api.redis_rate_limits import shared_rate_limits
+
+    async with shared_rate_limits(redis_url) as limits:
+        yield limits
 
 
 def openapi_document() -> bytes:

@@ -1,27 +1,14 @@
 """How often a caller may ask, and how often a password may be tried.
 
-One small port, `RateLimits`, with two twins: in this process, and in Redis, where all processes share
-one count and one clock. Nothing about money rests on either.
-
-When Redis cannot be asked the in-process twin takes over: limits then count per process, a little too
-generous and never absent. Refusing all sign-ins instead would let whoever stops Redis close the bank,
-and letting all through would let him guess passwords.
+One small port, `RateLimits`, with two twins: in this process, here, and in `redis_rate_limits`, where
+all processes share one count and one clock. Nothing about money rests on either.
 """
 
-import asyncio
-import hashlib
-import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
-
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol
 
 KEYS_MAX: Final = 100_000
-REDIS_AT_ONCE_MAX: Final = 32  # well below the 100 connections after which the client gives up
-REDIS_SECONDS_MAX: Final = 0.25
-REDIS_AVOIDED_SECONDS: Final = 5.0
 
 # PSD2's technical standard: no more than five failures in a row. Then each costs twice the wait of the
 # one before, so that the owner comes in again soon and a guesser never comes far.
@@ -30,10 +17,7 @@ FIRST_WAIT_SECONDS: Final = 30
 LONGEST_WAIT_SECONDS: Final = 3600
 ATTEMPTS_REMEMBERED_SECONDS: Final = 24 * 3600
 
-_MICROSECONDS: Final = 1_000_000
-_log = logging.getLogger(__name__)
-
-T = TypeVar("T")
+MICROSECONDS: Final = 1_000_000
 
 
 class Rate(NamedTuple):
@@ -113,10 +97,10 @@ class InProcessRateLimits:
         self._attempts: dict[str, tuple[int, int, int]] = {}  # tries, next allowed at, forgotten at
 
     async def take(self, key: str, rate: Rate) -> Verdict:
-        now, interval, window = self._now(), _interval(rate), rate.seconds * _MICROSECONDS
+        now, interval, window = self._now(), interval_of(rate), rate.seconds * MICROSECONDS
         full_at = max(self._full_at.get(key, 0), now) + interval
         if full_at - now > window:
-            return Verdict(False, _seconds_up(full_at - now - window), 0)
+            return Verdict(False, seconds_up(full_at - now - window), 0)
         _make_room(self._full_at, key, lambda when: when <= now)
         self._full_at[key] = full_at
         return Verdict(True, 0, (window - (full_at - now)) // interval)
@@ -127,88 +111,28 @@ class InProcessRateLimits:
         if forgotten_at <= now:
             tries, next_at = 0, 0
         if next_at > now:
-            return Verdict(False, _seconds_up(next_at - now), 0)
+            return Verdict(False, seconds_up(next_at - now), 0)
         tries += 1
         if tries >= ATTEMPTS_FREE:
             wait = FIRST_WAIT_SECONDS * 2 ** min(tries - ATTEMPTS_FREE, 20)
-            next_at = now + min(wait, LONGEST_WAIT_SECONDS) * _MICROSECONDS
+            next_at = now + min(wait, LONGEST_WAIT_SECONDS) * MICROSECONDS
         _make_room(self._attempts, key, lambda entry: entry[2] <= now)
-        self._attempts[key] = tries, next_at, now + ATTEMPTS_REMEMBERED_SECONDS * _MICROSECONDS
+        self._attempts[key] = tries, next_at, now + ATTEMPTS_REMEMBERED_SECONDS * MICROSECONDS
         return Verdict(True, 0, max(ATTEMPTS_FREE - tries, 0))
 
     async def forget_attempts(self, key: str) -> None:
         self._attempts.pop(key, None)
 
     def _now(self) -> int:
-        return int(self._clock() * _MICROSECONDS)
+        return int(self._clock() * MICROSECONDS)
 
 
-class RedisRateLimits:
-    """The twin that all processes share: one script a call, and the clock of the Redis server."""
-
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._places = asyncio.Semaphore(REDIS_AT_ONCE_MAX)
-        self._take = redis.register_script(_TAKE)
-        self._attempt = redis.register_script(_ATTEMPT)
-
-    async def take(self, key: str, rate: Rate) -> Verdict:
-        window = rate.seconds * _MICROSECONDS
-        async with self._places:
-            answer = await self._take(
-                keys=[_redis_key("rate", key)], args=[_interval(rate), window]
-            )
-        return _verdict(answer)
-
-    async def attempt(self, key: str) -> Verdict:
-        limits = [ATTEMPTS_FREE, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS]
-        async with self._places:
-            answer = await self._attempt(
-                keys=[_redis_key("attempts", key)], args=[*limits, ATTEMPTS_REMEMBERED_SECONDS]
-            )
-        return _verdict(answer)
-
-    async def forget_attempts(self, key: str) -> None:
-        async with self._places:
-            await self._redis.delete(_redis_key("attempts", key))
+def interval_of(rate: Rate) -> int:
+    return rate.seconds * MICROSECONDS // rate.burst
 
 
-class RateLimitsWithFallback:
-    """Asks the first, and the second when the first cannot be asked; both agree on what is asked."""
-
-    def __init__(self, first: RateLimits, second: RateLimits) -> None:
-        self._first = first
-        self._second = second
-        self._avoid_until = float("-inf")
-
-    async def take(self, key: str, rate: Rate) -> Verdict:
-        return await self._ask(lambda limits: limits.take(key, rate))
-
-    async def attempt(self, key: str) -> Verdict:
-        return await self._ask(lambda limits: limits.attempt(key))
-
-    async def forget_attempts(self, key: str) -> None:
-        await self._second.forget_attempts(key)
-        await self._ask(lambda limits: limits.forget_attempts(key))
-
-    async def _ask(self, question: Callable[[RateLimits], Awaitable[T]]) -> T:
-        # After a failure the first is left in peace for a while: no request waits for it in vain.
-        if time.monotonic() >= self._avoid_until:
-            try:
-                async with asyncio.timeout(REDIS_SECONDS_MAX):
-                    return await question(self._first)
-            except (RedisError, TimeoutError, OSError) as error:
-                self._avoid_until = time.monotonic() + REDIS_AVOIDED_SECONDS
-                _log.warning("rate limits count in this process only: %s", type(error).__name__)
-        return await question(self._second)
-
-
-def _interval(rate: Rate) -> int:
-    return rate.seconds * _MICROSECONDS // rate.burst
-
-
-def _seconds_up(microseconds: int) -> int:
-    return -(-microseconds // _MICROSECONDS)
+def seconds_up(microseconds: int) -> int:
+    return -(-microseconds // MICROSECONDS)
 
 
 def _make_room(entries: dict[str, Any], key: str, is_over: Callable[[Any], bool]) -> None:
@@ -220,46 +144,3 @@ def _make_room(entries: dict[str, Any], key: str, is_over: Callable[[Any], bool]
     if len(entries) >= KEYS_MAX:
         for old in list(entries)[: max(KEYS_MAX // 10, 1)]:
             del entries[old]
-
-
-def _redis_key(kind: str, key: str) -> str:
-    # Hashed: no name or address of a person is kept in Redis, and no key is long.
-    return f"daybook:{kind}:{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
-
-
-def _verdict(answer: Any) -> Verdict:
-    allowed, wait_microseconds, remaining = (int(number) for number in answer)
-    return Verdict(bool(allowed), _seconds_up(wait_microseconds), remaining)
-
-
-_TAKE: Final = """
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local interval, window = tonumber(ARGV[1]), tonumber(ARGV[2])
-local full_at = tonumber(redis.call('GET', KEYS[1]) or '0')
-full_at = math.max(full_at, now) + interval
-local ahead = full_at - now
-if ahead > window then
-  return {0, ahead - window, 0}
-end
-redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', math.ceil(ahead / 1000))
-return {1, 0, math.floor((window - ahead) / interval)}
-"""
-
-_ATTEMPT: Final = """
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local free, first, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local found = redis.call('HMGET', KEYS[1], 'tries', 'next_at')
-local tries, next_at = tonumber(found[1] or '0'), tonumber(found[2] or '0')
-if next_at > now then
-  return {0, next_at - now, 0}
-end
-tries = tries + 1
-if tries >= free then
-  next_at = now + math.min(first * 2 ^ math.min(tries - free, 20), longest) * 1000000
-end
-redis.call('HSET', KEYS[1], 'tries', tries, 'next_at', string.format('%.0f', next_at))
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-return {1, 0, math.max(free - tries, 0)}
-"""

@@ -22,14 +22,13 @@ from api.rate_limits import (
     InProcessRateLimits,
     Rate,
     RateLimits,
-    RateLimitsWithFallback,
-    RedisRateLimits,
     TooManyRequests,
     Verdict,
     admit,
     admit_sign_in,
     sign_in_succeeded,
 )
+from api.redis_rate_limits import RateLimitsWithFallback, RedisRateLimits
 
 T = TypeVar("T")
 Story = Callable[[RateLimits], Awaitable[Any]]
