@@ -15,6 +15,7 @@ from api.rate_limits import PER_PRINCIPAL, admit
 from api.tokens import TokenRefused
 from api.visibility import check_visible
 from application.commands import Actor
+from application.revoked_sessions import RevocationsUnknown
 from domain.refusals import NotPermitted
 
 
@@ -57,7 +58,10 @@ async def _refuse_role(bank: Bank, actor: Actor, rule: Rule, scope: Any) -> None
 
 async def _learn_of_endings(bank: Bank) -> None:
     ended = bank.own_writes.sessions_ended()
-    await bank.revoked.ask()
+    try:
+        await bank.revoked.ask()
+    except TimeoutError:
+        raise RevocationsUnknown from None
     bank.endings_known = ended
 
 
