@@ -1,0 +1,142 @@
+"""The statement of an account, read from the views and the log, at any moment."""
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from readmodels.account_lines import LineRow, lines
+from readmodels.accounts import account
+from readmodels.balances import balance
+from readmodels.moments import Moment
+from readmodels.reading import PAGE_MAX, BookingOrder, Connection
+from readmodels.statements.building import (
+    ENTRIES_MAX,
+    InconsistentStatement,
+    Line,
+    Standing,
+    build_statement,
+)
+from readmodels.statements.canonical import Bank, StatedAccount, Statement
+from readmodels.transaction_filters import Filters
+
+# The events of a commit are recorded a microsecond apart.
+RECORDED_AT: Final = """
+    SELECT recorded_at + (%(position)s - first_position) * interval '1 microsecond'
+      FROM commits WHERE last_position >= %(position)s ORDER BY last_position LIMIT 1
+"""
+COMMANDS: Final = """
+    SELECT notification_id, state FROM daybook_events WHERE notification_id = ANY(%s)
+"""
+# A key that was made here, for a command that came without one; it says nothing to anyone.
+MADE_HERE: Final = re.compile("[0-9a-f]{32}")
+
+
+class _Commanded(msgspec.Struct):
+    command_id: str
+
+
+_COMMANDED: Final = msgspec.json.Decoder(_Commanded)
+
+
+async def account_statement(
+    connection: Connection,
+    account_id: int,
+    *,
+    bank: Bank,
+    booked_from: dt.date,
+    booked_to: dt.date,
+    moment: Moment,
+    holders: Sequence[str] = (),
+    number: int | None = None,
+) -> Statement | None:
+    """The statement as of and as known at the moment; None where there was no such account.
+
+    `booked_to` is not after `moment.as_of`. Opening and closing balance are asked of the books apart
+    from the lines. Raises `InconsistentStatement` where these do not come to the same.
+    """
+    row = await account(connection, account_id)
+    before = msgspec.structs.replace(moment, as_of=booked_from - dt.timedelta(1))
+    opening = await balance(connection, account_id, before)
+    closing = await balance(
+        connection, account_id, msgspec.structs.replace(moment, as_of=booked_to)
+    )
+    if row is None or opening is None or closing is None:
+        return None
+    found = await _lines(connection, account_id, moment, booked_from, booked_to)
+    references = await _references(connection, [line.position for line in found])
+    return build_statement(
+        bank,
+        StatedAccount(account_id, row.reference, row.account_type, row.currency, tuple(holders)),
+        Standing(
+            booked_from=booked_from,
+            booked_to=booked_to,
+            as_of=moment.as_of,
+            position=moment.known_at,
+            known_at=await _recorded_at(connection, moment.known_at),
+        ),
+        opening_balance=opening.balance,
+        lines=[_line(line, account_id, references) for line in found],
+        closing_balance=closing.balance,
+        overdraft_limit=closing.available - closing.balance + closing.held,
+        number=number,
+    )
+
+
+async def _lines(
+    connection: Connection, account_id: int, moment: Moment, first: dt.date, last: dt.date
+) -> list[LineRow]:
+    """All lines of the period, oldest first."""
+    filters = Filters(booked_from=first, booked_to=last)
+    found: list[LineRow] = []
+    before: BookingOrder | None = None
+    while True:
+        page = await lines(
+            connection, account_id, moment, filters=filters, limit=PAGE_MAX, before=before
+        )
+        found += page
+        if len(page) < PAGE_MAX:
+            return found[::-1]
+        if len(found) > ENTRIES_MAX:
+            raise InconsistentStatement(
+                f"more than the {ENTRIES_MAX} entries of one statement: ask by month"
+            )
+        before = (page[-1].booking_date, page[-1].position)
+
+
+async def _references(connection: Connection, positions: list[int]) -> dict[int, str]:
+    """What the originators named the payments by: their keys, where they gave one."""
+    rows = await (await connection.execute(COMMANDS, (positions,))).fetchall()
+    keys = {position: _COMMANDED.decode(state).command_id for position, state in rows}
+    return {position: key for position, key in keys.items() if not MADE_HERE.fullmatch(key)}
+
+
+async def _recorded_at(connection: Connection, position: int) -> dt.datetime:
+    row = await (await connection.execute(RECORDED_AT, {"position": position})).fetchone()
+    if row is None:
+        raise InconsistentStatement(f"the log has not come to position {position}")
+    recorded_at: dt.datetime = row[0]
+    return recorded_at
+
+
+def _line(line: LineRow, account_id: int, references: Mapping[int, str]) -> Line:
+    others = {line.source_account_id, line.destination_account_id} - {None, account_id}
+    return Line(
+        position=line.position,
+        transaction_id=line.transaction_id,
+        booking_date=line.booking_date,
+        value_date=line.value_date,
+        recorded_at=line.recorded_at,
+        kind=line.kind,
+        amount=line.amount,
+        counterparty=line.counterparty,
+        counterparty_account=others.pop() if others else None,
+        description=line.description,
+        category=line.category,
+        tags=tuple(line.tags),
+        reference=references.get(line.position),
+        reverses=line.reverses,
+        reversed_by=line.reversed_by,
+    )
