@@ -22,6 +22,7 @@ from api.own_writes import OwnWrites, size_for
 from daybook.bank_database import bank_database
 from daybook.interpreter import settle_interpreter
 from daybook.logs import start_logging
+from daybook.one_write import OneWriteProtocol
 from daybook.processes import Children, end_orderly_on_signals, end_with_parent
 from daybook.settings import Settings, read_settings
 
@@ -121,7 +122,7 @@ def _serve_here(
         uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=OneWriteProtocol,
             ws="none",
             lifespan="on",
             log_config=None,

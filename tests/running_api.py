@@ -14,6 +14,7 @@ import uvicorn
 from api.app import AUDIENCE, ISSUER, Configuration, create_app
 from api.signing_keys import SigningKeys
 from api.tokens import AccessTokens
+from daybook.one_write import OneWriteProtocol
 from readmodels.projector import Projector
 
 PASSWORD: Final = "correct horse battery staple"
@@ -101,7 +102,15 @@ def running_api(conninfo: str, folder: Path) -> Iterator[RunningApi]:
         Configuration(conninfo=conninfo, environment="test", secret_key="s" * 40, keys=keys)
     )
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_config=None, ws="none", lifespan="on", access_log=False)
+        uvicorn.Config(
+            app,
+            port=0,
+            http=OneWriteProtocol,
+            log_config=None,
+            ws="none",
+            lifespan="on",
+            access_log=False,
+        )
     )
     serving = threading.Thread(target=server.run, daemon=True)
     serving.start()

@@ -206,6 +206,23 @@ def test_a_client_that_hangs_up_while_it_pays_leaves_one_payment(
     assert holder.get(f"/accounts/{account_id}/balance").json()["balance"] == 9
 
 
+def test_an_answer_comes_in_one_piece_also_when_requests_come_together(api: RunningApi) -> None:
+    request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    port = int(api.address.rpartition(":")[2])
+
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(request)
+        alone = connection.recv(65_536)
+        connection.sendall(request * 3)
+        together = b""
+        while together.count(b'{"status":"live"}') < 3:
+            together += connection.recv(65_536)
+
+    assert alone.startswith(b"HTTP/1.1 200 OK")
+    assert alone.endswith(b'{"status":"live"}')
+    assert together.count(b"HTTP/1.1 200 OK") == 3
+
+
 def test_figures_tell_of_routes_and_never_of_accounts(api: RunningApi, holder: Person) -> None:
     account_id = api.account(holder, 10)
     holder.get(f"/accounts/{account_id}/balance")
