@@ -33,7 +33,7 @@ from application.state_cache import StateCache
 
 QUEUE_MAX: Final = 20_000
 BATCH_MAX: Final = 512
-HALVED_ABOVE: Final = 64
+HALVED_ABOVE: Final = 32
 SETTLE_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 30.0
 CONNECTION_OPTIONS: Final = (
