@@ -134,7 +134,7 @@ def test_lines_at_any_moment_and_page_by_page_are_what_the_log_says(
     bank: Bank, lived: tuple[list[Any], int], data: st.DataObject
 ) -> None:
     history = History(bank, *lived)
-    asked = data.draw(st.lists(st.sampled_from(list(history.moments())), min_size=4, max_size=6))
+    asked = data.draw(st.lists(st.sampled_from(list(history.moments())), min_size=12, max_size=12))
 
     async def compare(connection: Connection) -> None:
         for moment in [*asked, moment_of_now(history.log)]:
