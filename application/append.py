@@ -7,6 +7,7 @@ one, and refuses if the log does not end where they assumed. The lock is an advi
 database transaction: whatever ends the connection gives it back.
 """
 
+import asyncio
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
@@ -221,20 +222,18 @@ async def commit(connection: Connection, batch: Batch) -> None:
         await _write(connection, batch)
 
 
-async def lock_and_commit(connection: Connection, batch: Batch) -> None:
+async def lock_and_commit(connection: Connection, batch: Batch, sent: asyncio.Event) -> None:
     """Take the append lock, check that the log ends where the batch begins, write and commit.
 
-    One round trip. Where the log ends elsewhere, nothing is written and the error is `head_moved`.
+    `sent` is set once the server has all it needs and works by itself. One round trip. Where the log ends elsewhere, nothing is written and an error says so.
     """
     async with connection.pipeline():
         await connection.execute(BEGIN, prepare=True)
         await connection.execute(LOCK_AT, (batch.first_position - 1,), prepare=True)
         await _write(connection, batch)
-
-
-def head_moved(error: Exception) -> bool:
-    """Whether the error says that another process has written since the batch was decided."""
-    return isinstance(error, psycopg.Error) and error.sqlstate == "DB001"
+        while connection.pgconn.flush():
+            await asyncio.sleep(0)
+        sent.set()
 
 
 async def _write(connection: Connection, batch: Batch) -> None:

@@ -158,8 +158,10 @@ class Writer:
                 committing = before = None
                 await self._settle(batch)
             else:
-                before = ahead
-                committing = asyncio.create_task(self._commit_ahead(ahead))
+                before, sent = ahead, asyncio.Event()
+                committing = asyncio.create_task(self._commit_ahead(ahead, sent))
+                # Deciding keeps the loop busy, so what Postgres is to do meanwhile goes out first.
+                await sent.wait()
         if committing is not None:
             await committing
 
@@ -188,9 +190,10 @@ class Writer:
         """Decide on top of what `before` will leave; None where that cannot be done now."""
         commands = [command for waiting in batch for command in waiting.commands]
         touched = {stream for command in commands for stream in command.streams}
-        asked = self._asked(commands, touched, again=False)
-        # Another process may have written since these were last looked at; a refusal writes no event
-        # that would collide, so what it rests on must be current.
+        # No key is looked up: one that was used before is rare, and then the commit collides and the
+        # batch is decided under the lock, where it is found. States are: another process may have
+        # written since they were last looked at, and a refusal writes no event that would collide.
+        asked = self._asked(commands, touched, [])
         stale = self._cache.stale(touched)
         asked.streams.update(stale)
         if before is not None:
@@ -200,7 +203,7 @@ class Writer:
         head = self._head if before is None else before.end
         states = {stream: self._cache.get(stream) for stream in touched}
         try:
-            if asked.keys or asked.claims or asked.streams:
+            if asked.claims or asked.streams:
                 position = self._head.position
                 found = await append.read(await self._connected("reader"), asked)
                 states.update(self._cache.take(found.streams, position))
@@ -214,19 +217,22 @@ class Writer:
             self._alone = False
             return None
 
-    async def _commit_ahead(self, decided: _Decided) -> bool:
+    async def _commit_ahead(self, decided: _Decided, sent: asyncio.Event) -> bool:
         """Commit if the log still ends where the decisions assumed. False: they were thrown away."""
         try:
             if decided.rows.commands:
                 self._unreplicated = False
                 connection = await self._connected("writer")
-                await append.lock_and_commit(connection, decided.rows)
-        except Exception as error:  # noqa: BLE001 - the batch is run again, and whoever waits is told
-            again = not append.head_moved(error)
+                await append.lock_and_commit(connection, decided.rows, sent)
+        except Exception:  # noqa: BLE001 - the batch is run again, and whoever waits is told
+            # The log has moved on, a key or a claim was taken before, or the connection was lost;
+            # only in the last case may the batch have been committed.
             self._alone = False
-            await self._undo()
-            await self._settle(decided.batch, again=again)
+            undone = await self._undo()
+            await self._settle(decided.batch, again=not undone)
             return False
+        finally:
+            sent.set()
         self._committed(decided)
         return True
 
@@ -277,7 +283,9 @@ class Writer:
         commands = [command for waiting in batch for command in waiting.commands]
         touched = {stream for command in commands for stream in command.streams}
         states = {stream: self._cache.get(stream) for stream in touched}
-        found = await append.begin(connection, self._asked(commands, touched, again))
+        looked_up = commands if again else [command for command in commands if command.keyed]
+        asked = self._asked(commands, touched, looked_up)
+        found = await append.begin(connection, asked)
         self._head = found.head
         position = found.head.position
         self._alone = not self._cache.moved(position)
@@ -291,13 +299,15 @@ class Writer:
 
     # --- Both ways.
 
-    def _asked(self, commands: list[Command], touched: set[str], again: bool) -> append.Asked:
-        asked = append.Asked()
+    def _asked(
+        self, commands: list[Command], touched: set[str], looked_up: list[Command]
+    ) -> append.Asked:
+        asked = append.Asked(
+            principals=[command.principal.encode() for command in looked_up],
+            keys=[command.key.encode() for command in looked_up],
+        )
         for command in commands:
             asked.claims.extend(name.encode() for name in command.claims)
-            if command.keyed or again:
-                asked.principals.append(command.principal.encode())
-                asked.keys.append(command.key.encode())
         asked.streams = {stream: 0 for stream in touched if stream not in self._cache}
         return asked
 
