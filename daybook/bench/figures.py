@@ -38,6 +38,8 @@ class Measured(msgspec.Struct, kw_only=True):
     # Answers that were not what was asked for.
     failed: int = 0
     note: str = ""
+    # The yardstick right before and right after, where it was measured for this figure alone.
+    tpc_b: float | None = None
 
     @property
     def median(self) -> float:

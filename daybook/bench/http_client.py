@@ -23,6 +23,9 @@ _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 # The bytes of the request of a number, or None where there are no more.
 Requests: TypeAlias = Callable[[int], bytes | None]
 
+# What a refusal for lack of funds says of itself.
+POOR: Final = b"insufficient-funds"
+
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """What to send: `make(*arguments)` answers the requests, in the process of the client.
@@ -43,6 +46,8 @@ class Sent(msgspec.Struct, kw_only=True):
 
     seconds: float = 0.0
     answered: int = 0
+    # Answers that refused for lack of funds: right, and not counted.
+    refused: int = 0
     wrong: Counter[str] = msgspec.field(default_factory=Counter)
     wrong_answer: bytes = b""
     latencies: "array[float]" = msgspec.field(default_factory=lambda: array("d"))
@@ -110,7 +115,10 @@ class _Run:
         return request
 
     def answered(self, seconds: float, answer: bytes) -> None:
-        if answer[9:12] != self._status or self.load.success not in answer:
+        right = answer[9:12] == self._status and self.load.success in answer
+        if not right and POOR in answer:
+            self.sent.refused += 1
+        elif not right:
             self.sent.wrong[answer[9:12].decode()] += 1
             self.sent.wrong_answer = answer[:2000]
         else:

@@ -114,6 +114,7 @@ def add_round(measured: Measured, sent: Sent, of_each: int = 1) -> None:
     measured.values.append(sent.answered * of_each / sent.seconds)
     measured.p50_ms.append(percentile_ms(latencies, 0.5))
     measured.p99_ms.append(percentile_ms(latencies, 0.99))
+    measured.refused += sent.refused
     measured.failed += sent.wrong.total()
     if sent.wrong:
         told = f"wrong answers: {dict(sent.wrong)}, the last: {sent.wrong_answer[:300]!r}"

@@ -7,6 +7,7 @@ idempotency key, no journal entry and no refusal, and it lets every balance go b
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -43,15 +44,27 @@ def prepare(pgbench: Path, conninfo: str, scale: Scale) -> None:
     _tps(pgbench, conninfo, WARM_UP_SECONDS)
 
 
-def measure(pgbench: Path, conninfo: str, scale: Scale, yardstick: Measured) -> None:
-    """Add a value for each round."""
-    for _ in range(scale.rounds):
-        yardstick.values.append(_tps(pgbench, conninfo, scale.pgbench_seconds))
+class Yardstick:
+    """TPC-B on tables of its own, measured again and again: the machine is not always as fast."""
 
+    def __init__(self, program: Path, conninfo: str, scale: Scale) -> None:
+        label = f"pgbench TPC-B, scale {scale.pgbench_scale}, {CLIENTS} clients"
+        self.measured = Measured(item="", key=TPC_B, label=label, unit="transactions/s")
+        self._program, self._conninfo, self._seconds = program, conninfo, scale.pgbench_seconds
 
-def yardstick(scale: Scale) -> Measured:
-    label = f"pgbench TPC-B, scale {scale.pgbench_scale}, {CLIENTS} clients, before and after"
-    return Measured(item="", key=TPC_B, label=label, unit="transactions/s")
+    def now(self) -> float:
+        value = _tps(self._program, self._conninfo, self._seconds)
+        self.measured.values.append(value)
+        return value
+
+    def beside(self, measure: Callable[[], list[Measured]]) -> list[Measured]:
+        """What `measure` answers, each with the yardstick of right before and right after."""
+        before = self.now()
+        measured = measure()
+        around = (before + self.now()) / 2
+        for each in measured:
+            each.tpc_b = around
+        return measured
 
 
 def _tps(pgbench: Path, conninfo: str, seconds: int) -> float:

@@ -54,7 +54,9 @@ def _row(measured: Measured, by_key: dict[str, Measured]) -> str:
     targets = targets_of(measured)
     met = ["yes" if is_met(target, measured, by_key) else "**no**" for target in targets]
     is_rate = measured.unit in ("transactions/s", "transfers/s")
-    ratio = measured.median / by_key[TPC_B].median if is_rate and TPC_B in by_key else None
+    ratio = None
+    if is_rate and TPC_B in by_key:
+        ratio = measured.median / (measured.tpc_b or by_key[TPC_B].median)
     spread = ""
     if len(measured.values) > 1:
         spread = f"{_number(min(measured.values))} to {_number(max(measured.values))}"

@@ -70,20 +70,17 @@ def bench(settings: Settings, scale: Scale, berka_files: Path | None) -> Results
             machine=machine(databases.server),
             measured=[],
         )
-        tpc_b = pgbench.yardstick(scale)
         yard = databases.empty("pgbench")
+        tpc_b = pgbench.Yardstick(pgbench_program, yard, scale)
         _say("making the bank")
         template = databases.migrated("template")
         uvloop.run(found_bank(template, scale))
         pgbench.prepare(pgbench_program, yard, scale)
         settle(yard)
-        pgbench.measure(pgbench_program, yard, scale, tpc_b)
-        _add(results, [tpc_b])
-        _measure_writing(results, databases, template, scale)
-        _measure_bank(results, databases, template, scale, settings.data / "bench" / "serve")
-        settle(yard)
-        _say("the yardstick again")
-        pgbench.measure(pgbench_program, yard, scale, tpc_b)
+        _measure_writing(results, databases, template, scale, tpc_b)
+        folder = settings.data / "bench" / "serve"
+        _measure_bank(results, databases, template, scale, folder, tpc_b)
+        _add(results, [tpc_b.measured])
         databases.drop(yard)
         if berka_files is None:
             _say(f"(g) skipped: name the folder of the Berka files, --berka or {BERKA_VARIABLE}")
@@ -94,17 +91,28 @@ def bench(settings: Settings, scale: Scale, berka_files: Path | None) -> Results
     return results
 
 
-def _measure_writing(results: Results, databases: Databases, template: str, scale: Scale) -> None:
+def _measure_writing(
+    results: Results,
+    databases: Databases,
+    template: str,
+    scale: Scale,
+    tpc_b: pgbench.Yardstick,
+) -> None:
     """The writer alone, on a log that nobody projects."""
     _say("(a) and (b): the write path")
     conninfo = databases.copy_of("writing", template)
-    _add(results, write_path.measure_one_writer(conninfo, scale))
-    _add(results, write_path.measure_two_writers(conninfo, scale))
+    _add(results, tpc_b.beside(lambda: write_path.measure_one_writer(conninfo, scale)))
+    _add(results, tpc_b.beside(lambda: write_path.measure_two_writers(conninfo, scale)))
     databases.drop(conninfo)
 
 
 def _measure_bank(
-    results: Results, databases: Databases, template: str, scale: Scale, data: Path
+    results: Results,
+    databases: Databases,
+    template: str,
+    scale: Scale,
+    data: Path,
+    tpc_b: pgbench.Yardstick,
 ) -> None:
     """The whole bank: writer, projector, server and views, on one database that grows."""
     conninfo = databases.copy_of("bank", template)
@@ -113,14 +121,14 @@ def _measure_bank(
     uvloop.run(write_past(conninfo, scale))
     projection = projecting.measure_projection(conninfo)
     settle(conninfo)
-    _add(results, projecting.measure_beside(conninfo, scale))
+    _add(results, tpc_b.beside(lambda: projecting.measure_beside(conninfo, scale)))
     _say("(c), (d) and (e): over HTTP")
     with serving(conninfo, data) as server:
-        _add(results, over_http.measure(server, conninfo, scale))
+        _add(results, tpc_b.beside(lambda: over_http.measure(server, conninfo, scale)))
         projecting.catch_up(conninfo)
         settle(conninfo)
         _add(results, reads.measure_over_http(server, conninfo, scale))
-    _add(results, over_http.measure_two_workers(conninfo, data, scale))
+    _add(results, tpc_b.beside(lambda: over_http.measure_two_workers(conninfo, data, scale)))
     _say("(e) and (f): the read models")
     with projecting.projector(conninfo):
         projecting.catch_up(conninfo)
