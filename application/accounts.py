@@ -14,22 +14,20 @@ from application.commands import (
     canonical,
     check_leave,
     check_text,
+    late_streams,
     transaction,
 )
 from domain import account as accounts
 from domain import customer as customers
 from domain.account import Account, stream_of
-from domain.account_facts import AccountFact, Credit, CreditReversed, Debit, DebitReversed, Holder
+from domain.account_facts import AccountFact, Holder
 from domain.money import decimals_of, minor_units_of
 from domain.refusals import (
     CurrencyMismatch,
     CustomerNotFound,
     ReferenceTaken,
     SameAccount,
-    TransactionAlreadyReversed,
-    TransactionNotReversible,
 )
-from ledger.journal import Entry, Recorded, mirrored
 
 # An overdraft limit of nothing is a limit, so it is read apart from amounts.
 NO_LIMIT: Final = Decimal(0)
@@ -77,7 +75,7 @@ def open_account(
             if books.claimed(claim) is not None:
                 raise ReferenceTaken(reference=reference)
             books.claim(claim, stream)
-        posted = transaction(ask.actor, Details(booking_date=None), books.today)
+        posted = transaction(ask.actor, Details(booking_date=None), books)
         books.post(posted, account_id, facts)
         return [posted]
 
@@ -148,6 +146,16 @@ def charge_interest(ask: Ask, account_id: int, amount: Decimal, details: Details
     return _move(ask, "interest/charge", account_id, amount, details, accounts.charge_interest)
 
 
+def credit_adjustment(ask: Ask, account_id: int, amount: Decimal, details: Details) -> Command:
+    """The bank gives what it owes beside the account's own transactions."""
+    return _move(ask, "adjustments/credit", account_id, amount, details, accounts.credit_adjustment)
+
+
+def debit_adjustment(ask: Ask, account_id: int, amount: Decimal, details: Details) -> Command:
+    """The bank takes back what it gave too much."""
+    return _move(ask, "adjustments/debit", account_id, amount, details, accounts.debit_adjustment)
+
+
 def charge_fee(ask: Ask, account_id: int, amount: Decimal, details: Details) -> Command:
     return _move(ask, "fees/charge", account_id, amount, details, accounts.charge_fee)
 
@@ -172,7 +180,8 @@ def transfer(
         minor_units = minor_units_of(amount, currency)
         if source_id == destination_id:
             raise SameAccount(account_id=source_id)
-        posted = transaction(ask.actor, details, books.today)
+        posted = transaction(ask.actor, details, books)
+        payer = books.lapse(posted, source_id)
         if payee.terms.currency != currency:
             raise CurrencyMismatch(
                 account_id=destination_id, currency=payee.terms.currency, other=currency
@@ -183,46 +192,8 @@ def transfer(
         books.post(posted, destination_id, received)
         return [posted]
 
-    return ask.command(request, (stream_of(source_id), stream_of(destination_id)), decide)
-
-
-def reverse(ask: Ask, original: Sequence[Recorded], details: Details) -> Command:
-    """Undo a whole transaction, once: its entries mirrored, under a transaction id of its own.
-
-    `original` is the transaction's events, read from the log, which never change. Money that was
-    received is taken back first, so a payee without the funds refuses the whole.
-    """
-    transaction_id = original[0].event.transaction_id
-    claim = f"reversal/{transaction_id}"
-
-    def decide(books: Books) -> list[Transaction]:
-        check_leave(ask.actor, details)
-        posted = transaction(ask.actor, details, books.today)
-        if books.claimed(claim) is not None:
-            raise TransactionAlreadyReversed(transaction_id=transaction_id)
-        debits = [r for r in original if isinstance(r.event.fact, Debit)]
-        credits_ = [r for r in original if isinstance(r.event.fact, Credit)]
-        undone = (CreditReversed, DebitReversed)
-        if not (debits or credits_) or any(isinstance(r.event.fact, undone) for r in original):
-            raise TransactionNotReversible(transaction_id=transaction_id)
-        undoing: list[tuple[int, list[AccountFact], Entry]] = []
-        for recorded in (*debits, *credits_):
-            account_id = int(recorded.originator_id.rsplit("-", 1)[1])
-            undo = accounts.reverse_debit if recorded in debits else accounts.reverse_credit
-            facts = undo(books.account(account_id), recorded.event.fact.amount, transaction_id)
-            undoing.append((account_id, facts, mirrored(recorded.event.entry)))
-        for account_id, facts, entry in reversed(undoing):
-            books.post(posted, account_id, facts, entry)
-        books.claim(claim, ask.actor.name)
-        return [posted]
-
-    request = {
-        "call": "transactions/reverse",
-        "transaction_id": transaction_id,
-        **details.request(),
-    }
-    streams = [recorded.originator_id for recorded in original]
-    return ask.command(request, streams, decide, claims=(claim,))
+    streams = (stream_of(source_id), stream_of(destination_id), *late_streams(details))
+    return ask.command(request, streams, decide)
 
 
 def change_overdraft_limit(ask: Ask, account_id: int, limit: Decimal) -> Command:
@@ -298,11 +269,12 @@ def _move(
         account = account_for(books, ask.actor, account_id)
         check_leave(ask.actor, details)
         minor_units = minor_units_of(amount, account.terms.currency)
-        posted = transaction(ask.actor, details, books.today)
+        posted = transaction(ask.actor, details, books)
+        account = books.lapse(posted, account_id)
         books.post(posted, account_id, decision(account, minor_units))
         return [posted]
 
-    return ask.command(request, (stream_of(account_id),), decide)
+    return ask.command(request, (stream_of(account_id), *late_streams(details)), decide)
 
 
 def _change(
@@ -315,14 +287,12 @@ def _change(
     """A change of terms; where it is nothing new, nothing is written."""
 
     def decide(books: Books) -> list[Transaction]:
-        account = account_for(books, ask.actor, account_id)
-        facts = decision(account)
-        if not facts:
-            return []
+        account_for(books, ask.actor, account_id)
         check_text("reason", reason)
-        posted = transaction(ask.actor, NO_DETAILS, books.today)
+        posted = transaction(ask.actor, NO_DETAILS, books)
         posted.reason = reason
-        books.post(posted, account_id, facts)
-        return [posted]
+        account = books.lapse(posted, account_id)
+        books.post(posted, account_id, decision(account))
+        return [posted] if posted.drafts else []
 
     return ask.command({**request, "account_id": account_id}, (stream_of(account_id),), decide)

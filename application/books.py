@@ -13,15 +13,19 @@ import msgspec
 from application.append import KnownCommand
 from domain import account as accounts
 from domain import customer as customers
+from domain import labels, periods
 from domain.account import Account
 from domain.account_facts import AccountFact
 from domain.customer import Customer
 from domain.facts import Fact
+from domain.holds import expire_holds
+from domain.labels import Labelled, Labels
+from domain.periods import PeriodFact, Periods
 from domain.refusals import KeyReused, Refused
 from ledger.journal import Entry
 from ledger.posting_rules import entry_for
 
-Aggregate: TypeAlias = Account | Customer
+Aggregate: TypeAlias = Account | Customer | Labels | Periods
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -94,10 +98,14 @@ class Books:
     Only the streams and claims that the commands named are here.
     """
 
-    __slots__ = ("_claims", "_new_claims", "_states", "_undo", "changed", "today")
+    __slots__ = ("_claims", "_new_claims", "_states", "_undo", "changed", "now", "today")
 
     def __init__(
-        self, states: dict[str, Aggregate | None], claims: dict[str, str], today: dt.date
+        self,
+        states: dict[str, Aggregate | None],
+        claims: dict[str, str],
+        today: dt.date,
+        now: dt.datetime,
     ) -> None:
         self._states = states
         self._claims = claims
@@ -105,6 +113,7 @@ class Books:
         self._undo: list[tuple[str, Aggregate | None]] = []
         self.changed: set[str] = set()
         self.today = today
+        self.now = now
 
     def keep(self) -> None:
         """What was decided since the last `keep` stands."""
@@ -152,6 +161,42 @@ class Books:
             self._states[stream] = state
             posted = entry_for(fact, stream, state.terms) if entry is None else entry
             transaction.drafts.append(Draft(stream, state.version, fact, posted))
+
+    def lapse(self, transaction: Transaction, account_id: int) -> Account:
+        """The account, after the holds whose time has passed have expired."""
+        account = self.account(account_id)
+        if account.holds:
+            self.post(transaction, account_id, expire_holds(account, self.now))
+            account = self.account(account_id)
+        return account
+
+    def periods(self) -> Periods | None:
+        """Which periods are closed; None where the command did not ask for any but today's."""
+        state = self._states.get(periods.STREAM)
+        assert state is None or isinstance(state, Periods)
+        return state
+
+    def post_periods(
+        self, transaction: Transaction, facts: Sequence[PeriodFact], entry: Entry = ()
+    ) -> None:
+        state = self.periods()
+        for fact in facts:
+            self._undo.append((periods.STREAM, state))
+            state = periods.evolve(state, fact)
+            self._states[periods.STREAM] = state
+            transaction.drafts.append(Draft(periods.STREAM, state.version, fact, entry))
+
+    def post_labels(
+        self, transaction: Transaction, transaction_id: int, facts: Sequence[Labelled]
+    ) -> None:
+        stream = labels.stream_of(transaction_id)
+        state = self._states[stream]
+        assert state is None or isinstance(state, Labels)
+        for fact in facts:
+            self._undo.append((stream, state))
+            state = labels.evolve(state, fact, transaction_id)
+            self._states[stream] = state
+            transaction.drafts.append(Draft(stream, state.version, fact, ()))
 
     def post_customer(self, transaction: Transaction, user_id: int, facts: Sequence[Fact]) -> None:
         stream = customers.stream_of(user_id)

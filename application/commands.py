@@ -12,6 +12,8 @@ import msgspec
 from application.books import Answer, Books, Command, Posted, Transaction
 from domain.account import Account
 from domain.customer import Role
+from domain.periods import STREAM as PERIODS
+from domain.periods import check_open
 from domain.refusals import (
     AccountNotFound,
     BookingDateInFuture,
@@ -97,14 +99,23 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
 NO_DETAILS: Final = Details()
 
 
+def late_streams(details: Details) -> tuple[str, ...]:
+    """What must be known to book into another day than today: which periods are closed."""
+    return () if details.booking_date is None else (PERIODS,)
+
+
 def check_leave(actor: Actor, details: Details) -> None:
     """Refused: a booking date named by one who may not."""
     if details.booking_date is not None and actor.role not in LATE_ENTRY_ROLES:
         raise NotPermitted(role=actor.role, action="name a booking date")
 
 
-def transaction(actor: Actor, details: Details, today: dt.date) -> Transaction:
-    """A transaction with its dates. Refused: dates no book is open for, control characters."""
+def transaction(actor: Actor, details: Details, books: Books) -> Transaction:
+    """A transaction with its dates. Refused: dates no book is open for, control characters.
+
+    A command with details of its own names `late_streams` among its streams.
+    """
+    today = books.today
     if details is not NO_DETAILS:
         _check_texts(details)
     booking_date, value_date = details.booking_date, details.value_date
@@ -124,6 +135,8 @@ def transaction(actor: Actor, details: Details, today: dt.date) -> Transaction:
         raise DateOutOfRange(
             field="value date", date=value_date, earliest=EARLIEST, latest=today + VALUE_DATE_AHEAD
         )
+    if details.booking_date is not None:
+        check_open(books.periods(), booking_date)
     return Transaction(
         actor=actor.name,
         booking_date=booking_date,

@@ -10,6 +10,7 @@ from typing import Any
 from application.books import Aggregate
 from domain import account as accounts
 from domain import customer as customers
+from domain import labels, periods
 from domain.account_facts import TermsFact
 from ledger.journal import decode
 
@@ -92,9 +93,13 @@ def restore(
 ) -> Aggregate:
     """A state from its newest event and, where that one names it, the event of its last terms."""
     fact = decode(tag, state).fact
+    if stream == periods.STREAM:
+        return periods.Periods(fact.closed, fact.asked, fact.sealed, version)
     kind, number = stream.rsplit("-", 1)
     if kind == "customer":
         return customers.Customer(int(number), fact.role, version)
+    if kind == "transaction":
+        return labels.Labels(int(number), fact.category, fact.tags, version)
     assert kind == "account", f"no aggregate has streams like {stream}"
     if isinstance(fact, TermsFact):
         return accounts.restore(int(number), fact, version, fact, version)

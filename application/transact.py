@@ -321,7 +321,9 @@ class Writer:
     ) -> _Decided:
         rows = append.Batch(head, append.next_instant(head))
         claims = dict(found.claims)
-        books = Books(states, claims, clock.business_date(rows.recorded_at, self._zone))
+        books = Books(
+            states, claims, clock.business_date(rows.recorded_at, self._zone), rows.recorded_at
+        )
         answers = [
             decide_together(w.commands, w.linked, books, found.commands, rows, again) for w in batch
         ]

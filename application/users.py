@@ -75,7 +75,7 @@ def register_user(
         state = books.state(stream)
         assert state is None or isinstance(state, Customer)
         actor = Actor(user.user_id, user.role)
-        posted = transaction(actor, NO_DETAILS, books.today)
+        posted = transaction(actor, NO_DETAILS, books)
         books.post_customer(posted, user.user_id, register(state, user.role))
         for claim in claims:
             books.claim(claim, stream)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 import psycopg
 
-from application import accounts
+from application import accounts, corrections
 from application.books import Command
 from application.commands import SYSTEM, Actor, Details
 from application.transact import Writer
@@ -154,7 +154,7 @@ class _Loading:
             events = await original(self._connection, transaction_id)
             details = Details(booking_date=correction.on, reason=correction.reason)
             await self.one(
-                accounts.reverse(ask(f"demo-correction-{number}", teller), events, details)
+                corrections.reverse(ask(f"demo-correction-{number}", teller), events, details)
             )
         positions = []
         for number, late in enumerate(bank.late_entries):

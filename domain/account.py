@@ -11,12 +11,15 @@ import msgspec
 from domain.account_facts import (
     ACCOUNT_TYPES,
     AccountFact,
+    AdjustmentCredited,
+    AdjustmentDebited,
     Closed,
     CreditReversed,
     DebitReversed,
     Deposited,
     FeeCharged,
     Frozen,
+    Hold,
     Holder,
     InterestCharged,
     InterestCredited,
@@ -63,7 +66,11 @@ class Account(msgspec.Struct, frozen=True):
     terms_version: int
     balance: int
     version: int
-    held: int = 0
+    holds: tuple[Hold, ...] = ()
+
+    @property
+    def held(self) -> int:
+        return sum(hold.amount for hold in self.holds)
 
     @property
     def available(self) -> int:
@@ -88,14 +95,14 @@ def evolve(account: Account | None, fact: AccountFact, account_id: int = 0) -> A
         return Account(account_id, fact.terms, 1, fact.balance, 1)
     version = account.version + 1
     if isinstance(fact, TermsFact):
-        return Account(account.account_id, fact.terms, version, fact.balance, version, account.held)
+        return Account(account.account_id, fact.terms, version, fact.balance, version, fact.holds)
     return Account(
         account.account_id,
         account.terms,
         account.terms_version,
         fact.balance,
         version,
-        account.held,
+        account.holds,
     )
 
 
@@ -107,7 +114,14 @@ def restore(
     terms_version: int,
 ) -> Account:
     """The account from its newest event and its last `TermsFact`; equal to folding the stream."""
-    return Account(account_id, last_terms.terms, terms_version, newest.balance, newest_version)
+    return Account(
+        account_id,
+        last_terms.terms,
+        terms_version,
+        newest.balance,
+        newest_version,
+        last_terms.holds,
+    )
 
 
 # --- Decisions: each answers the facts that follow, or raises the first refusal that applies.
@@ -150,34 +164,34 @@ def deposit(account: Account, amount: int) -> list[AccountFact]:
     if account.terms.dormant:
         facts.append(_reactivated(account))
         account = evolve(account, facts[0])
-    facts.append(_moved(Deposited, account, amount))
+    facts.append(moved(Deposited, account, amount))
     return facts
 
 
 def withdraw(account: Account, amount: int, *, forced: bool = False) -> list[AccountFact]:
-    _check_debit(account, amount, forced)
-    return [_moved(Withdrawn, account, amount, forced=_is_forced(account, amount))]
+    check_debit(account, amount, forced)
+    return [moved(Withdrawn, account, amount, forced=_is_forced(account, amount))]
 
 
 def send_transfer(account: Account, amount: int, to_account: int) -> list[AccountFact]:
     """The payer's half of a transfer; `receive_transfer` is the other."""
     if account.account_id == to_account:
         raise SameAccount(account_id=to_account)
-    _check_debit(account, amount, forced=False)
-    return [_moved(TransferSent, account, amount, to_account=to_account)]
+    check_debit(account, amount, forced=False)
+    return [moved(TransferSent, account, amount, to_account=to_account)]
 
 
 def receive_transfer(account: Account, amount: int, from_account: int) -> list[AccountFact]:
     _check_credit(account, amount)
-    return [_moved(TransferReceived, account, amount, from_account=from_account)]
+    return [moved(TransferReceived, account, amount, from_account=from_account)]
 
 
 def send_payment(
     account: Account, amount: int, counterparty: str | None, *, forced: bool = False
 ) -> list[AccountFact]:
-    _check_debit(account, amount, forced)
+    check_debit(account, amount, forced)
     return [
-        _moved(
+        moved(
             PaymentSent,
             account,
             amount,
@@ -189,32 +203,43 @@ def send_payment(
 
 def receive_payment(account: Account, amount: int, counterparty: str | None) -> list[AccountFact]:
     _check_credit(account, amount)
-    return [_moved(PaymentReceived, account, amount, counterparty=counterparty)]
+    return [moved(PaymentReceived, account, amount, counterparty=counterparty)]
 
 
 def credit_interest(account: Account, amount: int) -> list[AccountFact]:
     _check_credit(account, amount)
-    return [_moved(InterestCredited, account, amount)]
+    return [moved(InterestCredited, account, amount)]
 
 
 def charge_interest(account: Account, amount: int) -> list[AccountFact]:
     """The bank's own debit: it is made whether or not the money is there."""
-    _check_debit(account, amount, forced=True)
-    return [_moved(InterestCharged, account, amount, forced=_is_forced(account, amount))]
+    check_debit(account, amount, forced=True)
+    return [moved(InterestCharged, account, amount, forced=_is_forced(account, amount))]
+
+
+def credit_adjustment(account: Account, amount: int) -> list[AccountFact]:
+    _check_credit(account, amount)
+    return [moved(AdjustmentCredited, account, amount)]
+
+
+def debit_adjustment(account: Account, amount: int) -> list[AccountFact]:
+    """The bank takes back what it gave too much; refused where the money is not there."""
+    check_debit(account, amount, forced=False)
+    return [moved(AdjustmentDebited, account, amount)]
 
 
 def charge_fee(account: Account, amount: int) -> list[AccountFact]:
     """The bank's own debit: it is made whether or not the money is there."""
-    _check_debit(account, amount, forced=True)
-    return [_moved(FeeCharged, account, amount, forced=_is_forced(account, amount))]
+    check_debit(account, amount, forced=True)
+    return [moved(FeeCharged, account, amount, forced=_is_forced(account, amount))]
 
 
 def reverse_credit(
     account: Account, amount: int, reverses: int, *, forced: bool = False
 ) -> list[AccountFact]:
-    _check_debit(account, amount, forced)
+    check_debit(account, amount, forced)
     return [
-        _moved(
+        moved(
             CreditReversed, account, amount, reverses=reverses, forced=_is_forced(account, amount)
         )
     ]
@@ -222,12 +247,12 @@ def reverse_credit(
 
 def reverse_debit(account: Account, amount: int, reverses: int) -> list[AccountFact]:
     _check_credit(account, amount)
-    return [_moved(DebitReversed, account, amount, reverses=reverses)]
+    return [moved(DebitReversed, account, amount, reverses=reverses)]
 
 
 def change_overdraft_limit(account: Account, limit: int) -> list[AccountFact]:
     """`limit` is how far below zero the balance may go; the same limit again is nothing new."""
-    _check_open(account)
+    check_open(account)
     if account.terms.account_type != "checking" and limit:
         raise OverdraftNotOffered(account_type=account.terms.account_type)
     if account.balance - account.held < -limit:
@@ -239,39 +264,39 @@ def change_overdraft_limit(account: Account, limit: int) -> list[AccountFact]:
     if account.terms.overdraft_limit == limit:
         return []
     terms = msgspec.structs.replace(account.terms, overdraft_limit=limit)
-    return [OverdraftLimitChanged(terms=terms, balance=account.balance)]
+    return [OverdraftLimitChanged(terms=terms, balance=account.balance, holds=account.holds)]
 
 
 def freeze(
     account: Account, restriction: Literal["debit", "full"], authority: str | None
 ) -> list[AccountFact]:
     """Stop debits, or everything. A freeze replaces the one before; the same again is nothing new."""
-    _check_open(account)
+    check_open(account)
     if account.terms.restriction == restriction:
         return []
     terms = msgspec.structs.replace(account.terms, restriction=restriction)
-    return [Frozen(terms=terms, balance=account.balance, authority=authority)]
+    return [Frozen(terms=terms, balance=account.balance, holds=account.holds, authority=authority)]
 
 
 def unfreeze(account: Account) -> list[AccountFact]:
-    _check_open(account)
+    check_open(account)
     if account.terms.restriction == "none":
         raise AccountNotFrozen(account_id=account.account_id)
     terms = msgspec.structs.replace(account.terms, restriction="none")
-    return [Unfrozen(terms=terms, balance=account.balance)]
+    return [Unfrozen(terms=terms, balance=account.balance, holds=account.holds)]
 
 
 def make_dormant(account: Account) -> list[AccountFact]:
-    _check_open(account)
+    check_open(account)
     if account.terms.dormant:
         return []
     terms = msgspec.structs.replace(account.terms, dormant=True)
-    return [MadeDormant(terms=terms, balance=account.balance)]
+    return [MadeDormant(terms=terms, balance=account.balance, holds=account.holds)]
 
 
 def reactivate(account: Account) -> list[AccountFact]:
     """The holder was identified again."""
-    _check_open(account)
+    check_open(account)
     if not account.terms.dormant:
         raise AccountNotDormant(account_id=account.account_id)
     return [_reactivated(account)]
@@ -279,7 +304,7 @@ def reactivate(account: Account) -> list[AccountFact]:
 
 def close(account: Account) -> list[AccountFact]:
     """For good. The balance must be zero; pay it out first."""
-    _check_open(account)
+    check_open(account)
     if account.terms.restriction != "none":
         raise AccountFrozen(account_id=account.account_id, restriction=account.terms.restriction)
     if account.balance or account.held:
@@ -288,21 +313,21 @@ def close(account: Account) -> list[AccountFact]:
     return [Closed(terms=terms, balance=0)]
 
 
-def _check_open(account: Account) -> None:
+def check_open(account: Account) -> None:
     if account.terms.closed:
         raise AccountClosed(account_id=account.account_id)
 
 
 def _check_credit(account: Account, amount: int) -> None:
-    _check_open(account)
+    check_open(account)
     if account.terms.restriction == "full":
         raise AccountFrozen(account_id=account.account_id, restriction="full")
     if account.balance + amount > MINOR_UNITS_MAX:
         raise BalanceTooLarge(account_id=account.account_id)
 
 
-def _check_debit(account: Account, amount: int, forced: bool) -> None:
-    _check_open(account)
+def check_debit(account: Account, amount: int, forced: bool) -> None:
+    check_open(account)
     terms = account.terms
     if terms.restriction != "none":
         raise AccountFrozen(account_id=account.account_id, restriction=terms.restriction)
@@ -325,11 +350,11 @@ def _is_forced(account: Account, amount: int) -> bool:
     return amount > account.available
 
 
-def _moved(kind: type[Movement], account: Account, amount: int, **more: Any) -> Movement:
+def moved(kind: type[Movement], account: Account, amount: int, **more: Any) -> Movement:
     balance = account.balance + kind.SIGN * amount
     return kind(amount=amount, balance=balance, terms=account.terms_version, **more)
 
 
 def _reactivated(account: Account) -> Reactivated:
     terms = msgspec.structs.replace(account.terms, dormant=False)
-    return Reactivated(terms=terms, balance=account.balance)
+    return Reactivated(terms=terms, balance=account.balance, holds=account.holds)

@@ -28,6 +28,19 @@ class Holder(msgspec.Struct, frozen=True, array_like=True):
     right: Right
 
 
+class Hold(msgspec.Struct, frozen=True, array_like=True):
+    """Funds reserved: `amount` minor units, until `expires_at` where that is given.
+
+    `counterparty` is who is paid when it is settled, `description` what for.
+    """
+
+    hold_id: int
+    amount: int
+    expires_at: dt.datetime | None = None
+    counterparty: str | None = None
+    description: str | None = None
+
+
 class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     """All that is agreed about an account, apart from the money on it."""
 
@@ -51,10 +64,11 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TermsFact(Fact, frozen=True, kw_only=True, omit_defaults=True):
-    """A fact that leaves the account with these terms; the balance is as it was."""
+    """A fact that leaves the account with these terms and holds; the balance is as it was."""
 
     terms: Terms
     balance: int
+    holds: tuple[Hold, ...] = ()
 
 
 class Movement(Fact, frozen=True, kw_only=True, omit_defaults=True):
@@ -100,6 +114,28 @@ class Reactivated(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
 @stored_as("account.closed.1")
 class Closed(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
     pass
+
+
+@stored_as("account.hold-placed.1")
+class HoldPlaced(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
+    hold_id: int
+
+
+@stored_as("account.hold-settled.1")
+class HoldSettled(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
+    """The debit that settles it stands next in the same transaction."""
+
+    hold_id: int
+
+
+@stored_as("account.hold-released.1")
+class HoldReleased(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
+    hold_id: int
+
+
+@stored_as("account.hold-expired.1")
+class HoldExpired(TermsFact, frozen=True, kw_only=True, omit_defaults=True):
+    hold_id: int
 
 
 class Credit(Movement, frozen=True, kw_only=True, omit_defaults=True):
@@ -161,6 +197,16 @@ class InterestCharged(Debit, frozen=True, kw_only=True, omit_defaults=True):
 @stored_as("account.fee-charged.1")
 class FeeCharged(Debit, frozen=True, kw_only=True, omit_defaults=True):
     pass
+
+
+@stored_as("account.adjustment-credited.1")
+class AdjustmentCredited(Credit, frozen=True, kw_only=True, omit_defaults=True):
+    """The bank gave what it owed beside the account's own transactions."""
+
+
+@stored_as("account.adjustment-debited.1")
+class AdjustmentDebited(Debit, frozen=True, kw_only=True, omit_defaults=True):
+    """The bank took back what it had given too much."""
 
 
 @stored_as("account.credit-reversed.1")

@@ -8,6 +8,8 @@ the one that would receive is looked at before the one that would pay.
     |- NotFound                     there is nothing of that name that the caller may know of
     |  |- AccountNotFound
     |  |- TransactionNotFound
+    |  |- HoldNotFound
+    |  |- StatementNotFound
     |  `- CustomerNotFound
     |- NotPermitted                 the caller may see it, and may not do it
     |- Malformed                    the command contradicts itself or the tables of the bank
@@ -16,6 +18,8 @@ the one that would receive is looked at before the one that would pay.
     |  |- TooManyDecimals
     |  |- AmountTooLarge
     |  |- UnknownAccountType
+    |  |- UnknownPeriod
+    |  |- HoldAlreadyOver
     |  |- SameAccount
     |  |- UnprintableText
     |  |- ReasonMissing
@@ -26,8 +30,16 @@ the one that would receive is looked at before the one that would pay.
     |  |- UsernameTaken
     |  |- EmailTaken
     |  |- ReferenceTaken
+    |  |- PeriodClosed
+    |  |- PeriodNotOver
+    |  |- PeriodAlreadyClosed
+    |  |- PeriodNotClosed
+    |  |- SamePerson
     |  |- TransactionAlreadyReversed
     |  |- TransactionNotReversible
+    |  |- ReversalAboveAmount
+    |  |- HoldAboveLimit
+    |  |- TooManyHolds
     |  |- CurrencyMismatch
     |  |- AccountClosed
     |  |- AccountFrozen
@@ -68,6 +80,14 @@ class TransactionNotFound(NotFound):
     detail = "There is no transaction {transaction_id}."
 
 
+class HoldNotFound(NotFound):
+    detail = "There is no active hold {hold_id}."
+
+
+class StatementNotFound(NotFound):
+    detail = "There is no statement {statement_id}."
+
+
 class CustomerNotFound(NotFound):
     detail = "There is no customer {user_id}."
 
@@ -98,6 +118,14 @@ class AmountTooLarge(Malformed):
 
 class UnknownAccountType(Malformed):
     detail = "There is no account type {account_type}; there are {offered}."
+
+
+class UnknownPeriod(Malformed):
+    detail = "{period} is no period: a period is a month, as in 2026-03."
+
+
+class HoldAlreadyOver(Malformed):
+    detail = "The hold would end at {expires_at}, which has passed."
 
 
 class SameAccount(Malformed):
@@ -140,12 +168,47 @@ class ReferenceTaken(Conflicting):
     detail = "Another account carries the reference {reference}."
 
 
+class PeriodClosed(Conflicting):
+    detail = (
+        "The period {period} is closed. The first open day is {first_open_day}; book it then, with "
+        "its true value date."
+    )
+
+
+class PeriodNotOver(Conflicting):
+    detail = "The period {period} goes on until {last_day}."
+
+
+class PeriodAlreadyClosed(Conflicting):
+    detail = "The period {period} is closed already."
+
+
+class PeriodNotClosed(Conflicting):
+    detail = "The period {period} is not closed."
+
+
+class SamePerson(Conflicting):
+    detail = "Two different people {action}; the first cannot be the second."
+
+
 class TransactionAlreadyReversed(Conflicting):
     detail = "Transaction {transaction_id} was reversed already."
 
 
 class TransactionNotReversible(Conflicting):
     detail = "Transaction {transaction_id} moved no money that could be moved back."
+
+
+class ReversalAboveAmount(Conflicting):
+    detail = "Transaction {transaction_id} moved {amount}; {requested} cannot be moved back."
+
+
+class HoldAboveLimit(Conflicting):
+    detail = "The hold {hold_id} is for {held}; {requested} cannot be settled."
+
+
+class TooManyHolds(Conflicting):
+    detail = "Account {account_id} has {limit} active holds, and can have no more."
 
 
 class CurrencyMismatch(Conflicting):

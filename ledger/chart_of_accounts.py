@@ -35,6 +35,7 @@ RETAINED_EARNINGS: Final = 3910
 OVERDRAFT_INTEREST_INCOME: Final = 4120
 ACCOUNT_FEE_INCOME: Final = 4210
 DEPOSIT_INTEREST_EXPENSE: Final = 5110
+COMPENSATION_EXPENSE: Final = 5410
 
 CHART: Final[dict[int, LedgerAccount]] = {
     account.code: account
@@ -51,6 +52,7 @@ CHART: Final[dict[int, LedgerAccount]] = {
         LedgerAccount(OVERDRAFT_INTEREST_INCOME, "Interest income from overdrafts", "income"),
         LedgerAccount(ACCOUNT_FEE_INCOME, "Fee income from accounts and payments", "income"),
         LedgerAccount(DEPOSIT_INTEREST_EXPENSE, "Interest expense on deposits", "expense"),
+        LedgerAccount(COMPENSATION_EXPENSE, "Compensation and goodwill", "expense"),
     )
 }
 

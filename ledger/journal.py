@@ -9,9 +9,11 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-# Both are imported so that the table of facts holds every tag wherever events are read.
+# These are imported so that the table of facts holds every tag wherever events are read.
 from domain import account as _account  # noqa: F401
 from domain import customer as _customer  # noqa: F401
+from domain import labels as _labels  # noqa: F401
+from domain import periods as _periods  # noqa: F401
 from domain.facts import FACTS, Fact
 from ledger.chart_of_accounts import CHART, Side
 
@@ -69,6 +71,12 @@ def mirrored(entry: Entry) -> Entry:
     return entry_of(
         *(msgspec.structs.replace(p, side="C" if p.side == "D" else "D") for p in entry)
     )
+
+
+def scaled(entry: Entry, amount: int) -> Entry:
+    """The same pair of postings for another amount: a part of a transaction, undone."""
+    assert len(entry) == 2, "only a pair can be scaled without a rule for the remainder"
+    return entry_of(*(msgspec.structs.replace(posting, amount=amount) for posting in entry))
 
 
 class JournalEvent(msgspec.Struct, Generic[F], frozen=True, kw_only=True, omit_defaults=True):

@@ -8,6 +8,8 @@ from typing import Final
 
 from domain.account_facts import (
     AccountFact,
+    AdjustmentCredited,
+    AdjustmentDebited,
     Debit,
     Deposited,
     FeeCharged,
@@ -24,6 +26,7 @@ from domain.account_facts import (
 from ledger.chart_of_accounts import (
     ACCOUNT_FEE_INCOME,
     CASH,
+    COMPENSATION_EXPENSE,
     CONTROL_ACCOUNT,
     DEPOSIT_INTEREST_EXPENSE,
     INCOMING_CLEARING,
@@ -44,6 +47,8 @@ BANK_SIDE: Final[dict[type[Movement], int]] = {
     InterestCredited: DEPOSIT_INTEREST_EXPENSE,
     InterestCharged: OVERDRAFT_INTEREST_INCOME,
     FeeCharged: ACCOUNT_FEE_INCOME,
+    AdjustmentCredited: COMPENSATION_EXPENSE,
+    AdjustmentDebited: COMPENSATION_EXPENSE,
 }
 
 

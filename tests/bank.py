@@ -67,7 +67,7 @@ def register(user_id: int, key: str | None = None) -> Command:
     def decide(books: Books) -> list[Transaction]:
         state = books.state(stream)
         assert state is None or isinstance(state, customers.Customer)
-        posted = transaction(SYSTEM, NO_DETAILS, books.today)
+        posted = transaction(SYSTEM, NO_DETAILS, books)
         books.post_customer(posted, user_id, customers.register(state, "user"))
         return [posted] if posted.drafts else []
 

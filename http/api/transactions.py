@@ -15,7 +15,7 @@ from api.call import Call, asked_by, recorded_at, refused, told, written
 from api.documents import answers, described
 from api.parameters import Id, Text, key_of
 from api.strict_json import Amount, encode
-from application import accounts
+from application import accounts, corrections
 from application.books import Answer, Command, Posted
 from application.commands import Ask, Details
 from application.pools import borrowed
@@ -217,7 +217,7 @@ async def reverse(
         return Answer(201, encode(undone))
 
     details = Details(reason=data.reason, booking_date=data.booking_date)
-    command = accounts.reverse(asked_by(request, answer), events, details)
+    command = corrections.reverse(asked_by(request, answer), events, details)
     touched = [
         int(recorded.originator_id.rpartition("-")[2])
         for recorded in events

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application import accounts
+from application import accounts, corrections
 from application.books import Command
 from application.commands import SYSTEM, Actor, Details
 from tests.bank import CUSTOMER, ask, deposit, open_account, told
@@ -172,7 +172,7 @@ def test_a_reversal_looks_first_at_the_account_that_would_receive(state: str) ->
     core.decide([accounts.withdraw(ask(), PAYEE, Decimal(1), Details())])
     core.decide([make(PAYER) for make in STATES[state][0]])
 
-    refused = answer(core, accounts.reverse(ask(), original, Details()))
+    refused = answer(core, corrections.reverse(ask(), original, Details()))
 
     assert refused == (first(STATES[state][1]) or "InsufficientFunds")
 

@@ -37,7 +37,7 @@ def refused_half_way(account_id: int) -> Command:
     stream = f"account-{account_id}"
 
     def decide(books: Books) -> list[Transaction]:
-        posted = transaction(SYSTEM, NO_DETAILS, books.today)
+        posted = transaction(SYSTEM, NO_DETAILS, books)
         books.post(posted, account_id, accounts.deposit(books.account(account_id), 100))
         books.claim("name", stream)
         raise ReferenceTaken(reference="name")

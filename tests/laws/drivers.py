@@ -60,7 +60,7 @@ class PureCore:
         instant += dt.timedelta(seconds=self._head.position)
         states = {s: self.states.get(s) for command in commands for s in command.streams}
         rows = append.Batch(self._head, instant)
-        books = Books(states, self._claims, self.today)
+        books = Books(states, self._claims, self.today, instant)
         answers = decide_together(commands, linked, books, self._known, rows, again=False)
         self.states.update(states)
         self._log += [

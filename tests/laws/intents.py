@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from application import accounts
+from application import accounts, corrections
 from application.books import Answer, Command
 from application.commands import NO_DETAILS, Details
 from ledger.journal import Recorded
@@ -78,7 +78,7 @@ def command_of(intent: Intent, log: list[Recorded]) -> Command:
             return accounts.transfer(one, number, intent.destination, amount, details)
         case "reverse":
             original = [r for r in log if r.event.transaction_id == number]
-            return accounts.reverse(one, original, details)
+            return corrections.reverse(one, original, details)
         case "limit":
             return accounts.change_overdraft_limit(one, number, amount)
         case "freeze":

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from application import accounts
+from application import accounts, corrections
 from application.books import Command
 from application.commands import NO_DETAILS
 from application.state_cache import restore
@@ -174,7 +174,7 @@ def test_a_refused_command_leaves_nothing_behind(history: list[Command]) -> None
     for transaction_id in sorted(movements, reverse=True):
         original = [r for r in core.log() if r.event.transaction_id == transaction_id]
         states, events = dict(core.states), len(core.log())
-        (answer,) = core.decide([accounts.reverse(ask(), original, NO_DETAILS)])
+        (answer,) = core.decide([corrections.reverse(ask(), original, NO_DETAILS)])
         if told(answer).refused:
             assert core.states == states
             assert len(core.log()) == events
@@ -184,7 +184,7 @@ def test_a_reversal_refused_half_way_gives_nothing_to_the_account_it_began_with(
     core = lived([transfer(1, 2, 10), withdraw(2, 60)])
     original = [r for r in core.log() if r.event.fact.TAG.startswith("account.transfer-")]
 
-    (answer,) = core.decide([accounts.reverse(ask(), original, NO_DETAILS)])
+    (answer,) = core.decide([corrections.reverse(ask(), original, NO_DETAILS)])
 
     assert told(answer).refused == "InsufficientFunds"
     assert told(core.decide([withdraw(1, 41)])[0]).refused == "InsufficientFunds"

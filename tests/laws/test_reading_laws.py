@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from application import accounts, clock
+from application import accounts, clock, corrections
 from ledger.journal import Recorded
 from readmodels import account_lines, balances, journal, transactions
 from readmodels.accounts import account
@@ -91,7 +91,7 @@ class History:
                 return
             wanted = moved[amount % len(moved)].event.transaction_id
             original = [r for r in moved if r.event.transaction_id == wanted]
-            command = accounts.reverse(ask(), original, details(days))
+            command = corrections.reverse(ask(), original, details(days))
         bank.submit(command)
 
     def moments(self) -> Iterator[Moment]:

@@ -6,13 +6,20 @@ from typing import Any
 import msgspec
 
 from domain.account_facts import (
+    AdjustmentCredited,
+    AdjustmentDebited,
     Closed,
     CreditReversed,
     DebitReversed,
     Deposited,
     FeeCharged,
     Frozen,
+    Hold,
     Holder,
+    HoldExpired,
+    HoldPlaced,
+    HoldReleased,
+    HoldSettled,
     InterestCharged,
     InterestCredited,
     MadeDormant,
@@ -30,6 +37,9 @@ from domain.account_facts import (
 )
 from domain.customer import Registered
 from domain.facts import Fact
+from domain.labels import Labelled
+from domain.periods import CloseAsked, Reopened, Sealed, YearEnded
+from domain.periods import Closed as PeriodClosed
 from ledger.journal import Entry, JournalEvent, Recorded, mirrored
 from ledger.posting_rules import entry_for
 
@@ -45,6 +55,8 @@ TERMS = Terms(
 def _terms(**changed: Any) -> Terms:
     return msgspec.structs.replace(TERMS, **changed)
 
+
+HOLD = Hold(41, 1500, dt.datetime(2024, 3, 8, 12, tzinfo=dt.UTC), "QR/35385994", "Hotel")
 
 FACTS: tuple[Fact, ...] = (
     Registered(role="user"),
@@ -66,10 +78,37 @@ FACTS: tuple[Fact, ...] = (
     FeeCharged(amount=2500, balance=0, terms=1),
     CreditReversed(amount=2500, balance=0, terms=1, reverses=12),
     DebitReversed(amount=2500, balance=2500, terms=1, reverses=12),
+    AdjustmentCredited(amount=2500, balance=2500, terms=1),
+    AdjustmentDebited(amount=2500, balance=0, terms=1),
+    HoldPlaced(terms=TERMS, balance=2500, holds=(HOLD,), hold_id=41),
+    HoldSettled(terms=TERMS, balance=2500, hold_id=41),
+    HoldReleased(terms=TERMS, balance=2500, hold_id=41),
+    HoldExpired(terms=TERMS, balance=2500, hold_id=41),
+    CloseAsked(period="2024-01", asked=(("2024-01", "teller-3"),), maker="teller-3"),
+    PeriodClosed(period="2024-01", closed=("2024-01",), maker="teller-3", checker="compliance-4"),
+    YearEnded(period="2023-12", closed=("2023-12",)),
+    Sealed(
+        period="2024-01",
+        closed=("2024-01",),
+        sealed=("2024-01",),
+        known_at=40,
+        trial_balance="[]",
+        sha256="4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
+    ),
+    Reopened(period="2024-01"),
+    Labelled(category="rent", tags=("home",)),
 )
 _UNDONE: dict[type[Fact], Fact] = {
     CreditReversed: Deposited(amount=2500, balance=2500, terms=1),
     DebitReversed: Withdrawn(amount=2500, balance=0, terms=1),
+}
+
+
+STREAMS = {
+    "customer": "customer-7",
+    "account": "account-456",
+    "period": "ledger-periods",
+    "transaction": "transaction-12",
 }
 
 
@@ -94,7 +133,7 @@ def _recorded(position: int, fact: Fact) -> Recorded:
         description="Nájem únor",
         reason="paid in at the branch on the 29th",
     )
-    stream = "customer-7" if fact.TAG.startswith("customer.") else "account-456"
+    stream = STREAMS[fact.TAG.partition(".")[0]]
     return Recorded(stream, position, position, event)
 
 

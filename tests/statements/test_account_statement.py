@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from application import accounts, clock
+from application import accounts, clock, corrections
 from application.books import Command
 from application.commands import Details
 from readmodels.statements.account_statement import account_statement
@@ -37,7 +37,7 @@ class History:
             self.unreversed = posted(accounts.transfer(ask("INV-1"), 1, 2, Decimal(30), said))
             sent = [e for e in bank.log() if e.position >= self.unreversed - 1]
             self.sent = sent[0].event.transaction_id
-            posted(accounts.reverse(ask(), sent, Details(reason="by mistake")))
+            posted(corrections.reverse(ask(), sent, Details(reason="by mistake")))
             bank.submit_all([deposit(1, 1) for _ in range(1000)])
             self.head = posted(deposit(1, 1))
         project(conninfo)

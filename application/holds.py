@@ -1,0 +1,98 @@
+"""The use cases of holds: a reservation of funds is placed, and settled, released or left to expire."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+from application.books import Books, Command, Transaction
+from application.commands import NO_DETAILS, Ask, Details, account_for, canonical, check_text
+from application.commands import transaction as transaction_of
+from domain import holds
+from domain.account import stream_of
+from domain.account_facts import Hold
+from domain.money import minor_units_of
+from domain.refusals import HoldAlreadyOver
+
+
+def place_hold(
+    ask: Ask,
+    account_id: int,
+    hold_id: int,
+    amount: Decimal,
+    *,
+    expires_at: dt.datetime | None,
+    counterparty: str | None,
+    description: str | None,
+) -> Command:
+    """Reserve `amount`, in major units. `hold_id` is fresh, from the sequence of the store.
+
+    Refused like a withdrawal of the amount. `counterparty` is who is paid when it is settled.
+    """
+    request = {
+        "call": "accounts/holds",
+        "account_id": account_id,
+        "amount": canonical(amount),
+        "expires_at": expires_at,
+        "counterparty": counterparty,
+        "description": description,
+    }
+
+    def decide(books: Books) -> list[Transaction]:
+        account = account_for(books, ask.actor, account_id)
+        minor_units = minor_units_of(amount, account.terms.currency)
+        check_text("counterparty", counterparty)
+        check_text("description", description)
+        if expires_at is not None and expires_at <= books.now:
+            raise HoldAlreadyOver(expires_at=expires_at, now=books.now)
+        posted = transaction_of(ask.actor, Details(description=description), books)
+        account = books.lapse(posted, account_id)
+        hold = Hold(hold_id, minor_units, expires_at, counterparty, description)
+        books.post(posted, account_id, holds.place_hold(account, hold))
+        return [posted]
+
+    return ask.command(request, (stream_of(account_id),), decide)
+
+
+def settle_hold(
+    ask: Ask,
+    account_id: int,
+    hold_id: int,
+    amount: Decimal | None,
+    details: Details,
+    *,
+    keep_rest: bool = False,
+) -> Command:
+    """Pay what is held, or part of it; the rest is given back unless it is kept for more."""
+    request = {
+        "call": "holds/settle",
+        "hold_id": hold_id,
+        "amount": None if amount is None else canonical(amount),
+        "keep_rest": keep_rest,
+        **details.request(),
+    }
+
+    def decide(books: Books) -> list[Transaction]:
+        account = account_for(books, ask.actor, account_id)
+        part = None if amount is None else minor_units_of(amount, account.terms.currency)
+        posted = transaction_of(ask.actor, details, books)
+        account = books.lapse(posted, account_id)
+        books.post(
+            posted, account_id, holds.settle_hold(account, hold_id, part, keep_rest=keep_rest)
+        )
+        return [posted]
+
+    return ask.command(request, (stream_of(account_id),), decide)
+
+
+def release_hold(ask: Ask, account_id: int, hold_id: int) -> Command:
+    """Give back what is held."""
+    request: dict[str, Any] = {"call": "holds/release", "hold_id": hold_id}
+
+    def decide(books: Books) -> list[Transaction]:
+        account_for(books, ask.actor, account_id)
+        posted = transaction_of(ask.actor, NO_DETAILS, books)
+        account = books.lapse(posted, account_id)
+        books.post(posted, account_id, holds.release_hold(account, hold_id))
+        return [posted]
+
+    return ask.command(request, (stream_of(account_id),), decide)
