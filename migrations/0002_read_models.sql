@@ -22,7 +22,6 @@ CREATE TABLE readmodels.accounts (
     reference text,
     opened_on date NOT NULL,
     balance bigint NOT NULL,
-    held bigint NOT NULL,
     version bigint NOT NULL,
     -- Of the event that opened the account, and of its newest.
     opened_position bigint NOT NULL,
@@ -30,7 +29,9 @@ CREATE TABLE readmodels.accounts (
     -- The latest booking date so far: a line before it is a late entry.
     booked_through date,
     -- By how many days the latest of its late entries was late.
-    lateness_max integer NOT NULL
+    lateness_max integer NOT NULL,
+    -- The most days there are between the booking date and the value date of a line of it.
+    drift_max integer NOT NULL
 );
 CREATE UNIQUE INDEX accounts_id ON readmodels.accounts (account_id);
 CREATE UNIQUE INDEX accounts_reference ON readmodels.accounts (reference);
@@ -84,6 +85,42 @@ CREATE INDEX journal_lines_account_late ON readmodels.journal_lines
     (account_id, booking_date, position) INCLUDE (debit, credit)
     WHERE account_id IS NOT NULL AND late;
 
+CREATE INDEX journal_lines_account_valued ON readmodels.journal_lines
+    (account_id, value_date, position) INCLUDE (booking_date, debit, credit)
+    WHERE account_id IS NOT NULL AND value_date <> booking_date;
+CREATE INDEX journal_lines_booked ON readmodels.journal_lines
+    USING brin (booking_date) WITH (autosummarize = on);
+
+-- Funds reserved, from when they were; amounts are minor units. A hold ends once, when it is released
+-- or settled for the last time: then `ended_on` is that booking date. One that only ran out of time
+-- has no end here but `expires_at`, since it is posted as expired at some later time.
+CREATE TABLE readmodels.holds (
+    hold_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    amount bigint NOT NULL,
+    counterparty text,
+    description text,
+    expires_at timestamptz,
+    position bigint NOT NULL,
+    booking_date date NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    ended_position bigint,
+    ended_on date,
+    outcome text
+);
+CREATE UNIQUE INDEX holds_id ON readmodels.holds (hold_id);
+CREATE INDEX holds_account ON readmodels.holds (account_id, position);
+CREATE INDEX holds_open ON readmodels.holds (account_id) WHERE outcome IS NULL;
+
+-- What was settled of a hold, by and by.
+CREATE TABLE readmodels.hold_settlements (
+    hold_id bigint NOT NULL,
+    position bigint NOT NULL,
+    booking_date date NOT NULL,
+    amount bigint NOT NULL
+);
+CREATE UNIQUE INDEX hold_settlements_hold ON readmodels.hold_settlements (hold_id, position);
+
 -- One row a transaction. Amounts are minor units.
 CREATE TABLE readmodels.transactions (
     transaction_id bigint NOT NULL,
@@ -104,19 +141,34 @@ CREATE TABLE readmodels.transactions (
     counterparty text,
     actor text NOT NULL,
     reverses bigint,
-    reversed_by bigint
+    reversed_by bigint,
+    -- From this position on, its category and tags are those of its labels.
+    labelled_from bigint
 );
 CREATE UNIQUE INDEX transactions_id ON readmodels.transactions (transaction_id);
+CREATE INDEX transactions_booked ON readmodels.transactions
+    USING brin (booking_date) WITH (autosummarize = on);
 
--- Debits and credits of each ledger account by booking date, within runs of 4,096 positions, so
--- that a trial balance as known at any position adds few rows and one unfinished run.
+-- Category and tags that a transaction was given later; both, as they are from the position on.
+CREATE TABLE readmodels.transaction_labels (
+    transaction_id bigint NOT NULL,
+    position bigint NOT NULL,
+    category text,
+    tags text[] NOT NULL
+);
+CREATE UNIQUE INDEX transaction_labels_transaction ON readmodels.transaction_labels
+    (transaction_id, position);
+
+-- Debits and credits of each ledger account by booking date and kind, within runs of 4,096 positions,
+-- so that a trial balance as known at any position adds few rows and one unfinished run.
 CREATE TABLE readmodels.ledger_totals (
     run bigint NOT NULL,
     ledger_account smallint NOT NULL,
     currency text NOT NULL,
     booking_date date NOT NULL,
+    kind text NOT NULL,
     debits bigint NOT NULL,
     credits bigint NOT NULL
 );
 CREATE UNIQUE INDEX ledger_totals_run ON readmodels.ledger_totals
-    (run, ledger_account, currency, booking_date);
+    (run, ledger_account, currency, booking_date, kind);

@@ -7,7 +7,7 @@ import msgspec
 
 from readmodels.moments import Moment
 from readmodels.reading import BookingOrder, Connection, page_size
-from readmodels.transaction_filters import NO_FILTERS, Filters, conditions
+from readmodels.transaction_filters import CATEGORY, NO_FILTERS, TAGS, Filters, conditions
 
 POSITION_MAX: Final = 2**63 - 1
 
@@ -67,9 +67,9 @@ LINES: Final = """
      WHERE a.account_id = %(account_id)s
      ORDER BY page.booking_date DESC, page.position DESC
 """
-OF_TRANSACTION: Final = """
+OF_TRANSACTION: Final = f"""
     t.kind, t.source_account_id, t.destination_account_id, t.recorded_at, t.description,
-    t.category, t.tags, t.counterparty, t.reverses, t.reversed_by
+    {CATEGORY} AS category, {TAGS} AS tags, t.counterparty, t.reverses, t.reversed_by
 """
 
 

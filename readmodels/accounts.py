@@ -7,11 +7,19 @@ import msgspec
 
 from readmodels.reading import Connection, page_size
 
+# What is held is of the holds that have not ended and have time left.
 COLUMNS: Final = """
     a.account_id, a.account_type, a.currency, a.status, a.restriction, a.overdraft_limit,
-    a.reference, a.opened_on, a.balance, a.held, a.version, a.position
+    a.reference, a.opened_on, a.balance,
+    (SELECT coalesce(sum(h.amount - coalesce(
+                (SELECT sum(s.amount) FROM readmodels.hold_settlements s
+                  WHERE s.hold_id = h.hold_id), 0)), 0)::bigint
+       FROM readmodels.holds h
+      WHERE h.account_id = a.account_id AND h.outcome IS NULL
+        AND (h.expires_at IS NULL OR h.expires_at > coalesce(%(now)s, now()))),
+    a.version, a.position
 """
-ACCOUNT: Final = f"SELECT {COLUMNS} FROM readmodels.accounts a WHERE a.account_id = %s"
+ACCOUNT: Final = f"SELECT {COLUMNS} FROM readmodels.accounts a WHERE a.account_id = %(account_id)s"
 HOLDERS: Final = """
     SELECT user_id, holder_right FROM readmodels.account_holders
      WHERE account_id = %s ORDER BY user_id
@@ -49,8 +57,12 @@ class HolderRow(msgspec.Struct, frozen=True):
     right: str
 
 
-async def account(connection: Connection, account_id: int) -> AccountRow | None:
-    row = await (await connection.execute(ACCOUNT, (account_id,))).fetchone()
+async def account(
+    connection: Connection, account_id: int, *, now: dt.datetime | None = None
+) -> AccountRow | None:
+    """The account; what is held is held at the instant `now`, that of the store unless given."""
+    parameters = {"account_id": account_id, "now": now}
+    row = await (await connection.execute(ACCOUNT, parameters)).fetchone()
     return None if row is None else AccountRow(*row)
 
 
@@ -73,10 +85,14 @@ async def accounts_of(
     status: str | None = None,
     limit: int,
     after: int = 0,
+    now: dt.datetime | None = None,
 ) -> list[AccountRow]:
-    """Accounts by rising id, from the one after `after`: a customer's, or all; by reference; by status."""
+    """Accounts by rising id, from the one after `after`: a customer's, or all; by reference; by status.
+
+    What is held is held at the instant `now`, that of the store unless given.
+    """
     source, conditions = "readmodels.accounts a", ["a.account_id > %(after)s"]
-    parameters: dict[str, Any] = {"after": after, "limit": page_size(limit)}
+    parameters: dict[str, Any] = {"after": after, "limit": page_size(limit), "now": now}
     if user_id is not None:
         source = "readmodels.account_holders h JOIN readmodels.accounts a USING (account_id)"
         conditions = ["h.user_id = %(user_id)s", "h.account_id > %(after)s"]

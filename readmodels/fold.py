@@ -6,12 +6,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from domain.account_facts import Movement, TermsFact
+from domain.account_facts import Movement, PaymentSent, TermsFact
+from domain.labels import Labelled
 from ledger.journal import JournalEvent, decode
-from readmodels.transaction_rows import TransactionRows
+from readmodels.hold_rows import HOLD_FACTS, HoldRows
+from readmodels.transaction_rows import TransactionRows, kind_of
 from readmodels.trial_balance import RUN_BITS
 
 ACCOUNT: Final = "account-"
+LABELS: Final = "transaction-"
 
 # Position, stream, version, tag and state, as they stand in the log.
 LogRow: TypeAlias = tuple[int, str, int, str, bytes]
@@ -42,6 +45,7 @@ class AccountState(msgspec.Struct):
     balance: int = 0
     booked_through: dt.date | None = None
     lateness_max: int = 0
+    drift_max: int = 0
     opened_position: int = 0
     position: int = 0
 
@@ -54,6 +58,7 @@ class AccountLine(NamedTuple):
     balance: int
     booked_through: dt.date | None
     lateness_max: int
+    drift_max: int
     position: int
     opened_position: int
 
@@ -71,13 +76,14 @@ class Batch:
         self.terms_lines: list[str] = []
         self.lines: list[str] = []
         self.transactions = TransactionRows()
-        # By run and booking date, then by ledger account and currency: debits and credits. Events
-        # that follow one another mostly share the first two, so those sums are kept at hand.
-        self.totals: dict[tuple[int, str], dict[tuple[int, str], list[int]]] = {}
+        self.holds = HoldRows()
+        # By run and booking date, then by ledger account, currency and kind: debits and credits.
+        # Events that follow one another mostly share the first two, so those sums are kept at hand.
+        self.totals: dict[tuple[int, str], dict[tuple[int, str, str], list[int]]] = {}
         self.run = -1
         self.booking_date = dt.date.min
         self.booked = ""
-        self.sums: dict[tuple[int, str], list[int]] = {}
+        self.sums: dict[tuple[int, str, str], list[int]] = {}
 
     @property
     def events(self) -> int:
@@ -109,6 +115,8 @@ def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]
                 _account_event(batch, states, position, stream, version, event)
             elif event.entry:
                 _entry(batch, position, event, None, "")
+            elif isinstance(event.fact, Labelled):
+                batch.transactions.label(int(stream[len(LABELS) :]), position, event.fact)
             batch.transactions.add(position, event)
         except Exception as error:
             raise PoisonedEvent(position, stream, tag, error) from error
@@ -121,6 +129,7 @@ def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]
             state_of.balance,
             state_of.booked_through,
             state_of.lateness_max,
+            state_of.drift_max,
             state_of.position,
             state_of.opened_position,
         )
@@ -162,7 +171,10 @@ def _account_event(
     fact = event.fact
     if event.entry:
         _entry(batch, position, event, account, stream)
-    if isinstance(fact, TermsFact):
+    if isinstance(fact, HOLD_FACTS):
+        # It changes no terms, and may be booked on a day on which they were others.
+        batch.holds.add(int(stream[8:]), position, event)
+    elif isinstance(fact, TermsFact):
         batch.terms[stream] = fact
         terms = fact.terms
         batch.terms_lines.append(
@@ -171,6 +183,8 @@ def _account_event(
         )
     elif not isinstance(fact, Movement):
         raise Contradiction("it is no fact of an account")
+    elif isinstance(fact, PaymentSent):
+        batch.holds.pay(position, event)
     if fact.balance != account.balance:
         raise Contradiction(
             f"it carries a balance of {fact.balance}, and its entries come to {account.balance}"
@@ -190,6 +204,9 @@ def _entry(
         batch.turn_to(position >> RUN_BITS, booking_date)
     booked, sums = batch.booked, batch.sums
     valued = booked if value_date == booking_date else value_date.isoformat()
+    if account is not None and value_date != booking_date:
+        account.drift_max = max(account.drift_max, abs((value_date - booking_date).days))
+    kind = kind_of(event.fact)
     for number, posting in enumerate(event.entry):
         if posting.side == "D":
             debit, credit = posting.amount, 0
@@ -197,9 +214,9 @@ def _entry(
             debit, credit = 0, posting.amount
         ledger_account, sub_account = posting.ledger_account, posting.sub_account
         currency = posting.currency
-        total = sums.get((ledger_account, currency))
+        total = sums.get((ledger_account, currency, kind))
         if total is None:
-            total = sums[ledger_account, currency] = [0, 0]
+            total = sums[ledger_account, currency, kind] = [0, 0]
         total[0] += debit
         total[1] += credit
         head = f"{position}\t{number}\t{event.transaction_id}\t{ledger_account}\t"

@@ -37,11 +37,20 @@ class Moment(msgspec.Struct, frozen=True):
     """Everything booked up to the end of the day `as_of`, among the first `known_at` events.
 
     `head` is the position the views stood at when the moment was resolved, never below `known_at`.
+    `now` is the instant of the question: on a day that is not over, time has run out up to then only.
     """
 
     as_of: dt.date
     known_at: int
     head: int
+    now: dt.datetime | None = None
+
+    @property
+    def instant(self) -> dt.datetime:
+        """Up to when time has run out at this moment: the end of the day in UTC, or now."""
+        tomorrow = self.as_of + dt.timedelta(days=1)
+        end = dt.datetime.combine(tomorrow, dt.time(), dt.UTC)
+        return end if self.now is None else min(end, self.now)
 
 
 async def resolve(
@@ -50,8 +59,11 @@ async def resolve(
     as_of: dt.date | None,
     known_at: dt.datetime | int | None,
     today: dt.date,
+    now: dt.datetime | None = None,
 ) -> Moment:
     """The moment meant: `as_of` is `today` and `known_at` is the head of the views unless given.
+
+    `now` is the instant of the question, for what ends by time; without it days count as over.
 
     An instant means the last event recorded at or before it. Raises `UnanswerableMoment` for a
     date after `today`, an instant without a zone and a position outside the log, and `MomentAhead`
@@ -61,7 +73,7 @@ async def resolve(
         raise UnanswerableMoment(f"The date {as_of} is after today, {today}.")
     head = await position(connection)
     if known_at is None:
-        return Moment(as_of or today, head, head)
+        return Moment(as_of or today, head, head, now)
     if isinstance(known_at, int):
         known = known_at
         if known > head and known > await _one(connection, HEAD, {}):
@@ -74,7 +86,7 @@ async def resolve(
         raise UnanswerableMoment(f"There is no position {known}.")
     if known > head:
         raise MomentAhead(known, head)
-    return Moment(as_of or today, known, head)
+    return Moment(as_of or today, known, head, now)
 
 
 async def _one(connection: Connection, query: str, parameters: dict[str, dt.datetime]) -> int:

@@ -42,7 +42,9 @@ SWAP_PAUSE_SECONDS_MAX: Final = 5.0
 LOCK_WAIT_SECONDS: Final = 3.0
 LOCK_POLL_SECONDS: Final = 0.1
 # Filled row by row with few rows, or looked up while they are filled: these keep their indexes.
-INDEXED_FROM_THE_START: Final = ("accounts", "account_holders", "ledger_totals", "transactions")
+INDEXED_FROM_THE_START: Final = (
+    *("accounts", "account_holders", "holds", "ledger_totals", "transactions"),
+)
 
 INDEXES: Final = """
     SELECT pg_get_indexdef(i.indexrelid)
@@ -82,7 +84,7 @@ class Rebuilt(msgspec.Struct, frozen=True):
 
 
 def rebuild(conninfo: str, view: str | None = None, *, progress: Progress | None = None) -> Rebuilt:
-    """Build all views again, or one (`accounts`, `journal_lines`, `transactions`, `ledger_totals`).
+    """Build all views again, or one of `VIEWS`, such as `transactions`.
 
     Raises `RebuildRefused`, and `PoisonedEvent` or `LogGap` where the log cannot be projected; the
     live views are then as they were.

@@ -1,7 +1,7 @@
 """Which transactions a reader wants to see."""
 
 import datetime as dt
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -13,7 +13,8 @@ Status: TypeAlias = Literal["pending", "completed", "reversed", "failed"]
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
     """What a transaction must satisfy, all together. Amounts are minor units; both ends count.
 
-    `text` is looked for in the description, whatever its case. `status` is as known at the moment.
+    `text` is looked for in the description, whatever its case. `status`, `category` and `tag` are as
+    known at the moment.
     """
 
     account_id: int | None = None
@@ -30,10 +31,21 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
 NO_FILTERS = Filters()
 
+# As known at a position: as posted, or as the last label before it says.
+_LABEL: Final = """
+    CASE WHEN t.labelled_from <= %(known_at)s
+         THEN (SELECT n.{column} FROM readmodels.transaction_labels n
+                WHERE n.transaction_id = t.transaction_id AND n.position <= %(known_at)s
+                ORDER BY n.position DESC LIMIT 1)
+         ELSE t.{column} END
+"""
+CATEGORY: Final = _LABEL.format(column="category")
+TAGS: Final = _LABEL.format(column="tags")
+
 _CONDITIONS = {
     "kind": "t.kind = %(kind)s",
-    "category": "t.category = %(category)s",
-    "tag": "t.tags @> ARRAY[%(tag)s::text]",
+    "category": f"{CATEGORY} = %(category)s",
+    "tag": f"{TAGS} @> ARRAY[%(tag)s::text]",
     "amount_min": "t.amount >= %(amount_min)s",
     "amount_max": "t.amount <= %(amount_max)s",
     "booked_from": "t.booking_date >= %(booked_from)s",
@@ -44,7 +56,10 @@ _REVERSED = "coalesce(t.reversed_by <= %(known_at)s, false)"
 
 
 def conditions(filters: Filters, parameters: dict[str, Any]) -> str:
-    """SQL over the transaction `t`, to follow other conditions; its values are put into `parameters`."""
+    """SQL over the transaction `t`, to follow other conditions; its values are put into `parameters`.
+
+    `known_at` is among them already.
+    """
     wanted = []
     for field, condition in _CONDITIONS.items():
         value = getattr(filters, field)

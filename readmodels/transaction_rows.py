@@ -4,6 +4,8 @@ import datetime as dt
 from typing import Any, Final
 
 from domain.account_facts import (
+    AdjustmentCredited,
+    AdjustmentDebited,
     CreditReversed,
     DebitReversed,
     Deposited,
@@ -18,9 +20,12 @@ from domain.account_facts import (
     Withdrawn,
 )
 from domain.facts import Fact
+from domain.labels import Labelled
+from domain.periods import YearEnded
 from ledger.journal import JournalEvent
 from readmodels.copy_text import NULL, number_of, text_of, texts_of
 
+YEAR_END: Final = "year_end"
 KINDS: Final[dict[type[Fact], str]] = {
     Deposited: "deposit",
     Withdrawn: "withdrawal",
@@ -31,8 +36,11 @@ KINDS: Final[dict[type[Fact], str]] = {
     InterestCredited: "interest_credited",
     InterestCharged: "interest_charged",
     FeeCharged: "fee",
+    AdjustmentCredited: "adjustment_credited",
+    AdjustmentDebited: "adjustment_debited",
     CreditReversed: "reversal",
     DebitReversed: "reversal",
+    YearEnded: YEAR_END,
 }
 SAID_NOTHING: Final = f"{NULL}\t{{}}\t{NULL}\t{NULL}"
 
@@ -44,6 +52,9 @@ class TransactionRows:
         self.rows: list[str] = []
         # The reversed transaction and the one that reverses it.
         self.reversals: list[tuple[int, int]] = []
+        # The labelled transaction and the position from which it is; a row for each time.
+        self.labelled: dict[int, int] = {}
+        self.label_rows: list[str] = []
         self._transaction_id = 0
         self._recorded_at: dt.datetime | None = None
         self._position = 0
@@ -67,6 +78,11 @@ class TransactionRows:
                 else:
                     self._destination = sub_account[8:]
 
+    def label(self, transaction_id: int, position: int, fact: Labelled) -> None:
+        self.labelled.setdefault(transaction_id, position)
+        tags = texts_of(fact.tags) if fact.tags else "{}"
+        self.label_rows.append(f"{transaction_id}\t{position}\t{text_of(fact.category)}\t{tags}\n")
+
     def end(self) -> None:
         """The transaction is complete: make its row, if it moved money."""
         event = self._event
@@ -80,12 +96,12 @@ class TransactionRows:
         assert recorded_at is not None, "a transaction has a first event"
         amount = fact.amount if isinstance(fact, Movement) else posting.amount
         self.rows.append(
-            f"{transaction_id}\t{self._position}\t{KINDS.get(type(fact)) or _kind(fact)}"
+            f"{transaction_id}\t{self._position}\t{kind_of(fact)}"
             f"\t{self._source}\t{self._destination}\t{amount}\t{posting.currency}"
             f"\t{recorded_at.isoformat()}\t{event.booking_date.isoformat()}"
             f"\t{event.value_date.isoformat()}\t{_said(event)}"
             f"\t{text_of(getattr(fact, 'counterparty', None))}\t{text_of(event.actor)}"
-            f"\t{number_of(reverses)}\t{NULL}\n"
+            f"\t{number_of(reverses)}\t{NULL}\t{NULL}\n"
         )
         self._event = None
         self._source = self._destination = NULL
@@ -101,6 +117,6 @@ def _said(event: JournalEvent[Any]) -> str:
     )
 
 
-def _kind(fact: Fact) -> str:
-    """What has no name of its own is called by its tag, without the number."""
-    return fact.TAG.rsplit(".", 1)[0]
+def kind_of(fact: Fact) -> str:
+    """What the views call it; what has no name of its own goes by its tag, without the number."""
+    return KINDS.get(type(fact)) or fact.TAG.rsplit(".", 1)[0]

@@ -12,11 +12,18 @@ import msgspec
 
 from readmodels.moments import Moment
 from readmodels.reading import Connection, page_size
-from readmodels.transaction_filters import NO_FILTERS, Filters, Status, conditions
+from readmodels.transaction_filters import (
+    CATEGORY,
+    NO_FILTERS,
+    TAGS,
+    Filters,
+    Status,
+    conditions,
+)
 
-COLUMNS: Final = """
+COLUMNS: Final = f"""
     t.transaction_id, t.kind, t.source_account_id, t.destination_account_id, t.amount, t.currency,
-    t.recorded_at, t.booking_date, t.value_date, t.category, t.tags, t.description, t.reason,
+    t.recorded_at, t.booking_date, t.value_date, {CATEGORY}, {TAGS}, t.description, t.reason,
     t.counterparty, t.actor, t.reverses,
     CASE WHEN t.reversed_by <= %(known_at)s THEN t.reversed_by END
 """
@@ -115,6 +122,7 @@ class TransactionRow(msgspec.Struct, frozen=True):
 
     @property
     def status(self) -> Status:
+        """A transaction is reversed once, in whole or in part."""
         return "completed" if self.reversed_by is None else "reversed"
 
 

@@ -7,6 +7,7 @@ import psycopg
 
 from readmodels.copy_text import array_of
 from readmodels.fold import ACCOUNT, AccountState, Batch
+from readmodels.hold_rows import HoldRows
 from readmodels.transaction_rows import TransactionRows
 
 SyncConnection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -17,34 +18,39 @@ LIVE: Final = "readmodels"
 VIEWS: Final[dict[str, tuple[str, ...]]] = {
     "accounts": ("accounts", "account_holders", "account_terms"),
     "journal_lines": ("journal_lines",),
-    "transactions": ("transactions",),
+    "transactions": ("transactions", "transaction_labels"),
+    "holds": ("holds", "hold_settlements"),
     "ledger_totals": ("ledger_totals",),
 }
 
 STATES: Final = """
-    SELECT account_id, version, balance, booked_through, lateness_max, opened_position, position
+    SELECT account_id, version, balance, booked_through, lateness_max, drift_max, opened_position,
+           position
       FROM {schema}.accounts WHERE account_id = ANY(%s::bigint[])
 """
 # The balance and what else moves with it, of accounts that are in the view.
 MOVE_ACCOUNTS: Final = """
     UPDATE {schema}.accounts a
        SET version = n.version, balance = n.balance, booked_through = n.booked_through,
-           lateness_max = n.lateness_max, position = n.position
-      FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::int[], %s::bigint[])
-        AS n (account_id, version, balance, booked_through, lateness_max, position)
+           lateness_max = n.lateness_max, drift_max = n.drift_max, position = n.position
+      FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::int[], %s::int[],
+                  %s::bigint[])
+        AS n (account_id, version, balance, booked_through, lateness_max, drift_max, position)
      WHERE a.account_id = n.account_id
 """
 PUT_ACCOUNTS: Final = """
     INSERT INTO {schema}.accounts
-           (account_id, version, balance, booked_through, lateness_max, position, opened_position,
-            overdraft_limit, opened_on, account_type, currency, status, restriction, reference, held)
-    SELECT n.*, 0
-      FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::int[], %s::bigint[],
-                  %s::bigint[], %s::bigint[], %s::date[], %s::text[], %s::text[], %s::text[],
-                  %s::text[], %s::text[]) AS n
+           (account_id, version, balance, booked_through, lateness_max, drift_max, position,
+            opened_position, overdraft_limit, opened_on, account_type, currency, status,
+            restriction, reference)
+    SELECT n.*
+      FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::int[], %s::int[],
+                  %s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::text[], %s::text[],
+                  %s::text[], %s::text[], %s::text[]) AS n
         ON CONFLICT (account_id) DO UPDATE
        SET version = excluded.version, balance = excluded.balance,
            booked_through = excluded.booked_through, lateness_max = excluded.lateness_max,
+           drift_max = excluded.drift_max,
            position = excluded.position, overdraft_limit = excluded.overdraft_limit,
            status = excluded.status, restriction = excluded.restriction,
            reference = excluded.reference
@@ -56,16 +62,29 @@ PUT_HOLDERS: Final = """
 """
 PUT_TOTALS: Final = """
     INSERT INTO {schema}.ledger_totals AS t
-           (run, booking_date, ledger_account, currency, debits, credits)
-    SELECT * FROM unnest(%s::bigint[], %s::date[], %s::smallint[], %s::text[], %s::bigint[],
-                         %s::bigint[])
-        ON CONFLICT (run, ledger_account, currency, booking_date) DO UPDATE
+           (run, booking_date, ledger_account, currency, kind, debits, credits)
+    SELECT * FROM unnest(%s::bigint[], %s::date[], %s::smallint[], %s::text[], %s::text[],
+                         %s::bigint[], %s::bigint[])
+        ON CONFLICT (run, ledger_account, currency, booking_date, kind) DO UPDATE
        SET debits = t.debits + excluded.debits, credits = t.credits + excluded.credits
 """
 MARK_REVERSED: Final = """
     UPDATE {schema}.transactions t SET reversed_by = n.reversed_by
       FROM unnest(%s::bigint[], %s::bigint[]) AS n (transaction_id, reversed_by)
      WHERE t.transaction_id = n.transaction_id
+"""
+
+MARK_LABELLED: Final = """
+    UPDATE {schema}.transactions t SET labelled_from = n.position
+      FROM unnest(%s::bigint[], %s::bigint[]) AS n (transaction_id, position)
+     WHERE t.transaction_id = n.transaction_id AND t.labelled_from IS NULL
+"""
+END_HOLDS: Final = """
+    UPDATE {schema}.holds h
+       SET outcome = n.outcome, ended_position = n.position, ended_on = n.booking_date
+      FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::date[])
+        AS n (hold_id, outcome, position, booking_date)
+     WHERE h.hold_id = n.hold_id
 """
 
 
@@ -89,6 +108,8 @@ def write(
         _copy(connection, f"{schema}.journal_lines", batch.lines)
     if "transactions" in views:
         _write_transactions(connection, schema, batch.transactions)
+    if "holds" in views:
+        _write_holds(connection, schema, batch.holds)
     if "ledger_totals" in views and batch.totals:
         rows = [
             (run, booked, *key, *total)
@@ -104,13 +125,25 @@ def _write_transactions(connection: SyncConnection, schema: str, made: Transacti
     if made.reversals:
         columns = zip(*made.reversals, strict=True)
         _run(connection, MARK_REVERSED, schema, *map(array_of, columns))
+    _copy(connection, f"{schema}.transaction_labels", made.label_rows)
+    if made.labelled:
+        columns = zip(*made.labelled.items(), strict=True)
+        _run(connection, MARK_LABELLED, schema, *map(array_of, columns))
+
+
+def _write_holds(connection: SyncConnection, schema: str, made: HoldRows) -> None:
+    _copy(connection, f"{schema}.holds", made.rows)
+    _copy(connection, f"{schema}.hold_settlements", made.settlements)
+    if made.endings:
+        columns = zip(*made.endings, strict=True)
+        _run(connection, END_HOLDS, schema, *map(array_of, columns))
 
 
 def _write_accounts(connection: SyncConnection, schema: str, batch: Batch) -> None:
     _copy(connection, f"{schema}.account_terms", batch.terms_lines)
     if batch.terms:
         _put_terms(connection, schema, batch)
-    moved = [line[:6] for stream, line in batch.accounts.items() if stream not in batch.terms]
+    moved = [line[:7] for stream, line in batch.accounts.items() if stream not in batch.terms]
     if moved:
         _run(connection, MOVE_ACCOUNTS, schema, *map(array_of, zip(*moved, strict=True)))
 

@@ -10,6 +10,7 @@ import msgspec
 from readmodels.account_lines import LineRow, lines
 from readmodels.accounts import account
 from readmodels.balances import balance
+from readmodels.holds import HoldRow, holds
 from readmodels.moments import Moment
 from readmodels.reading import PAGE_MAX, BookingOrder, Connection
 from readmodels.statements.building import (
@@ -19,7 +20,7 @@ from readmodels.statements.building import (
     Standing,
     build_statement,
 )
-from readmodels.statements.canonical import Bank, StatedAccount, Statement
+from readmodels.statements.canonical import Bank, StatedAccount, StatedHold, Statement
 from readmodels.transaction_filters import Filters
 
 # The events of a commit are recorded a microsecond apart.
@@ -56,15 +57,18 @@ async def account_statement(
 
     `booked_to` is not after `moment.as_of`. Opening and closing balance are asked of the books apart
     from the lines. Raises `InconsistentStatement` where these do not come to the same.
+
+    What is held is held at the end of the last day in UTC, also where that day is not over yet: the
+    statement is the same whenever it is asked for.
     """
     row = await account(connection, account_id)
     before = msgspec.structs.replace(moment, as_of=booked_from - dt.timedelta(1))
+    end = msgspec.structs.replace(moment, as_of=booked_to, now=None)
     opening = await balance(connection, account_id, before)
-    closing = await balance(
-        connection, account_id, msgspec.structs.replace(moment, as_of=booked_to)
-    )
+    closing = await balance(connection, account_id, end)
     if row is None or opening is None or closing is None:
         return None
+    held = await holds(connection, account_id, end)
     found = await _lines(connection, account_id, moment, booked_from, booked_to)
     references = await _references(connection, [line.position for line in found])
     return build_statement(
@@ -81,6 +85,7 @@ async def account_statement(
         lines=[_line(line, account_id, references) for line in found],
         closing_balance=closing.balance,
         overdraft_limit=closing.available - closing.balance + closing.held,
+        holds=[_hold(each) for each in held],
         number=number,
     )
 
@@ -119,6 +124,10 @@ async def _recorded_at(connection: Connection, position: int) -> dt.datetime:
         raise InconsistentStatement(f"the log has not come to position {position}")
     recorded_at: dt.datetime = row[0]
     return recorded_at
+
+
+def _hold(row: HoldRow) -> StatedHold:
+    return StatedHold(row.hold_id, row.remaining, row.placed_at, row.expires_at, row.description)
 
 
 def _line(line: LineRow, account_id: int, references: Mapping[int, str]) -> Line:
