@@ -32,15 +32,15 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 NO_FILTERS = Filters()
 
 # As known at a position: as posted, or as the last label before it says.
-_LABEL: Final = """
-    CASE WHEN t.labelled_from <= %(known_at)s
+LABEL: Final = """
+    CASE WHEN {row}.labelled_from <= %(known_at)s
          THEN (SELECT n.{column} FROM readmodels.transaction_labels n
-                WHERE n.transaction_id = t.transaction_id AND n.position <= %(known_at)s
+                WHERE n.transaction_id = {row}.transaction_id AND n.position <= %(known_at)s
                 ORDER BY n.position DESC LIMIT 1)
-         ELSE t.{column} END
+         ELSE {row}.{column} END
 """
-CATEGORY: Final = _LABEL.format(column="category")
-TAGS: Final = _LABEL.format(column="tags")
+CATEGORY: Final = LABEL.format(row="t", column="category")
+TAGS: Final = LABEL.format(row="t", column="tags")
 
 _CONDITIONS = {
     "kind": "t.kind = %(kind)s",

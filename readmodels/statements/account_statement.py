@@ -18,6 +18,7 @@ from readmodels.statements.building import (
     InconsistentStatement,
     Line,
     Standing,
+    StatementTooLong,
     build_statement,
 )
 from readmodels.statements.canonical import Bank, StatedAccount, StatedHold, Statement
@@ -105,7 +106,7 @@ async def _lines(
         if len(page) < PAGE_MAX:
             return found[::-1]
         if len(found) > ENTRIES_MAX:
-            raise InconsistentStatement(
+            raise StatementTooLong(
                 f"more than the {ENTRIES_MAX} entries of one statement: ask by month"
             )
         before = (page[-1].booking_date, page[-1].position)

@@ -31,6 +31,10 @@ class InconsistentStatement(ValueError):
     """What a statement was to be built of contradicts itself; the message says where."""
 
 
+class StatementTooLong(InconsistentStatement):
+    """The period has more entries than one statement holds."""
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """An entry before it stands in a statement. `amount` is signed, seen by the holder."""
 
@@ -131,7 +135,7 @@ def _check_standing(standing: Standing, number: int | None) -> None:
 
 def _check_lines(lines: Sequence[Line], standing: Standing) -> None:
     if len(lines) > ENTRIES_MAX:
-        raise InconsistentStatement(
+        raise StatementTooLong(
             f"{len(lines)} entries are more than the {ENTRIES_MAX} of one statement: ask by month"
         )
     before = (standing.booked_from, 0)

@@ -185,6 +185,14 @@ def digest(canonical: bytes) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
+def numbered(canonical: bytes, number: int) -> bytes:
+    """The canonical bytes of the same statement once it is issued under that number.
+
+    No text within the bytes can be taken for the field: in a text, a quotation mark is escaped.
+    """
+    return canonical.replace(b'"number":null', b'"number":%d' % number, 1)
+
+
 def _in_major_units(said: Any, decimals: int) -> Any:
     if isinstance(said, dict):
         return {
