@@ -5,13 +5,36 @@ from decimal import Decimal
 from typing import Any
 
 from application.books import Books, Command, Transaction
-from application.commands import NO_DETAILS, Ask, Details, account_for, canonical, check_text
+from application.commands import (
+    NO_DETAILS,
+    Ask,
+    Details,
+    account_for,
+    canonical,
+    check_leave,
+    check_text,
+    late_streams,
+)
 from application.commands import transaction as transaction_of
+from application.pools import Pool, borrowed
 from domain import holds
 from domain.account import stream_of
 from domain.account_facts import Hold
 from domain.money import minor_units_of
 from domain.refusals import HoldAlreadyOver
+
+
+def claim_of(hold_id: int) -> str:
+    """The claim under which the stream of the hold's account is found."""
+    return f"hold/{hold_id}"
+
+
+async def next_hold_id(pool: Pool) -> int:
+    """A number that no other hold has or will have."""
+    async with borrowed(pool) as connection:
+        row = await (await connection.execute("SELECT nextval('hold_ids')")).fetchone()
+    assert row is not None, "a sequence has a next value"
+    return int(row[0])
 
 
 def place_hold(
@@ -48,9 +71,11 @@ def place_hold(
         account = books.lapse(posted, account_id)
         hold = Hold(hold_id, minor_units, expires_at, counterparty, description)
         books.post(posted, account_id, holds.place_hold(account, hold))
+        books.claim(claim, stream_of(account_id))
         return [posted]
 
-    return ask.command(request, (stream_of(account_id),), decide)
+    claim = claim_of(hold_id)
+    return ask.command(request, (stream_of(account_id),), decide, claims=(claim,))
 
 
 def settle_hold(
@@ -73,6 +98,7 @@ def settle_hold(
 
     def decide(books: Books) -> list[Transaction]:
         account = account_for(books, ask.actor, account_id)
+        check_leave(ask.actor, details)
         part = None if amount is None else minor_units_of(amount, account.terms.currency)
         posted = transaction_of(ask.actor, details, books)
         account = books.lapse(posted, account_id)
@@ -81,7 +107,7 @@ def settle_hold(
         )
         return [posted]
 
-    return ask.command(request, (stream_of(account_id),), decide)
+    return ask.command(request, (stream_of(account_id), *late_streams(details)), decide)
 
 
 def release_hold(ask: Ask, account_id: int, hold_id: int) -> Command:

@@ -27,15 +27,21 @@ def reopen_period(ask: Ask, name: str, reason: str) -> Command:
     return _change(ask, "reopen", name, reason, lambda standing, _: periods.reopen(standing, name))
 
 
-def end_year(ask: Ask, name: str, trial_balance: Sequence[TrialBalanceLine]) -> Command:
+def end_year(
+    ask: Ask, name: str, trial_balance: Sequence[TrialBalanceLine], *, version: int
+) -> Command:
     """Take income and expense to retained earnings, on the last day of a closed December.
 
-    `trial_balance` is that of the day, which nothing can change any more.
+    `trial_balance` is that of the day, as known after the version of the stream of periods. Where the
+    stream has moved on since, nothing is done: somebody else may have ended the year.
     """
     entry = year_end_entry(trial_balance)
 
     def decide(books: Books) -> list[Transaction]:
-        facts = periods.end_year(books.periods() or NONE_CLOSED, name)
+        standing = books.periods() or NONE_CLOSED
+        if standing.version != version:
+            return []
+        facts = periods.end_year(standing, name)
         if not facts or not entry:
             return []
         posted = transaction(ask.actor, NO_DETAILS, books)
@@ -66,12 +72,18 @@ def year_end_entry(trial_balance: Sequence[TrialBalanceLine]) -> Entry:
 
 
 def seal_period(
-    ask: Ask, name: str, trial_balance: Sequence[TrialBalanceLine], known_at: int
+    ask: Ask, name: str, trial_balance: Sequence[TrialBalanceLine], known_at: int, *, version: int
 ) -> Command:
-    """Keep the trial balance of a closed period, as known at a position after it was closed."""
+    """Keep the trial balance of a closed period, as known at a position after it was closed.
+
+    Where the stream of periods has moved on from the version since, nothing is done: the period may
+    have been opened again meanwhile.
+    """
     text = msgspec.json.encode(trial_balance).decode()
 
     def decision(standing: Periods, _: Books) -> list[PeriodFact]:
+        if standing.version != version:
+            return []
         return periods.seal(
             standing,
             name,

@@ -40,6 +40,7 @@ the one that would receive is looked at before the one that would pay.
     |  |- ReversalAboveAmount
     |  |- HoldAboveLimit
     |  |- TooManyHolds
+    |  |- TooManyStatements
     |  |- CurrencyMismatch
     |  |- AccountClosed
     |  |- AccountFrozen
@@ -209,6 +210,10 @@ class HoldAboveLimit(Conflicting):
 
 class TooManyHolds(Conflicting):
     detail = "Account {account_id} has {limit} active holds, and can have no more."
+
+
+class TooManyStatements(Conflicting):
+    detail = "More than {limit} statements of account {account_id} are issued at once; try again."
 
 
 class CurrencyMismatch(Conflicting):

@@ -14,6 +14,7 @@ from domain import account as _account  # noqa: F401
 from domain import customer as _customer  # noqa: F401
 from domain import labels as _labels  # noqa: F401
 from domain import periods as _periods  # noqa: F401
+from domain import statement as _statement  # noqa: F401
 from domain.facts import FACTS, Fact
 from ledger.chart_of_accounts import CHART, Side
 

@@ -41,6 +41,8 @@ CREATE TABLE claims (
 );
 
 CREATE SEQUENCE account_ids;
+CREATE SEQUENCE hold_ids;
+CREATE SEQUENCE statement_ids;
 
 -- Take the append lock of the log, and raise DB001 unless the log ends at `expected` under it. Each
 -- statement of a volatile function sees what was committed before it, so the head is read after the

@@ -106,6 +106,13 @@ class SummaryOut(msgspec.Struct, kw_only=True):
     upcoming_bills: list[UpcomingBill]
 
 
+BasisIn = Annotated[
+    str | None,
+    QueryParameter(
+        name="basis",
+        description="booked (by booking date) or value: what counts for interest by that day.",
+    ),
+]
 Reference = Annotated[
     str | None,
     QueryParameter(name="reference", description="Another system's number for the account."),
@@ -180,12 +187,20 @@ async def one_account(request: Call, account_id: FromPath[int]) -> ASGIApp:
     **described("The balance", answers(200, BalanceOut, 401, 404, 422, 429, 503)),
 )
 async def balance(
-    request: Call, account_id: FromPath[int], as_of: AsOf = None, known_at: KnownAt = None
+    request: Call,
+    account_id: FromPath[int],
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    basis: BasisIn = None,
 ) -> ASGIApp:
     """At the end of the day `as_of`, as known at `known_at`: both now unless given."""
+    if basis not in (None, "booked", "value"):
+        refuse("basis", "Expected booked or value.")
     async with reading(request, account_id, as_of=as_of, known_at=known_at) as (connection, moment):
         await check_account(connection, request.actor, account_id)
-        row = await balances.balance(connection, account_id, moment)
+        row = await balances.balance(
+            connection, account_id, moment, basis="value" if basis == "value" else "booked"
+        )
     if row is None:
         raise AccountNotFound(account_id=account_id)
     answer = BalanceOut(

@@ -88,6 +88,13 @@ class CashMoved(msgspec.Struct, kw_only=True):
     position: int
 
 
+class Adjusting(MovingCash, forbid_unknown_fields=True, kw_only=True):
+    """`side` is seen by the holder: a credit gives, a debit takes."""
+
+    side: Literal["credit", "debit"]
+    reason: Text  # type: ignore[assignment]
+
+
 class Freezing(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     restriction: Literal["debit", "full"] = "full"
     reason: Text
@@ -168,6 +175,13 @@ async def deposit(request: Call, account_id: FromPath[int], data: JSONBody[Movin
 async def withdraw(request: Call, account_id: FromPath[int], data: JSONBody[MovingCash]) -> ASGIApp:
     """Cash over the counter, up to the available balance."""
     return await _move(request, account_id, data, accounts.withdraw)
+
+
+@post("/accounts/{account_id:int}/adjust", **described("Adjust an account", _MOVES))
+async def adjust(request: Call, account_id: FromPath[int], data: JSONBody[Adjusting]) -> ASGIApp:
+    """The bank gives what it owes, or takes back what it gave too much: at its own cost or gain."""
+    use_case = accounts.credit_adjustment if data.side == "credit" else accounts.debit_adjustment
+    return await _move(request, account_id, data, use_case)
 
 
 def check_late_only(call: Call, details: Details) -> None:
@@ -299,6 +313,7 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     open_account,
     deposit,
     withdraw,
+    adjust,
     freeze,
     unfreeze,
     make_dormant,

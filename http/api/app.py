@@ -16,7 +16,12 @@ from api import (
     account_readings,
     accounts,
     health,
+    holds,
+    labels,
     ledger,
+    periods,
+    restatements,
+    statements,
     transaction_readings,
     transactions,
     users,
@@ -39,6 +44,7 @@ from application.passwords import Passwords
 from application.pools import borrowed, open_pool
 from application.revoked_sessions import RevokedSessions
 from application.transact import Writer
+from domain.statement import Letterhead
 from readmodels.projection import lag
 
 ISSUER: Final = "daybook"
@@ -52,9 +58,18 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     *account_readings.HANDLERS,
     *transactions.HANDLERS,
     *transaction_readings.HANDLERS,
+    *labels.HANDLERS,
+    *holds.HANDLERS,
+    *statements.HANDLERS,
+    *restatements.HANDLERS,
     *ledger.HANDLERS,
+    *periods.HANDLERS,
     *health.HANDLERS,
 ]
+
+
+# Who a bank is that has not said so.
+LETTERHEAD: Final = Letterhead("Daybook Bank", "DAYBCZPP", ())
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +82,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: dt.tzinfo = dt.UTC
     currency: str = "EUR"
     redis_url: str | None = None
+    letterhead: Letterhead = LETTERHEAD
     version: str = "0.1.0"
 
 
@@ -155,6 +171,8 @@ async def _opened(
             zone=configuration.time_zone,
             currency=configuration.currency,
             secret=configuration.secret_key.encode(),
+            letterhead=configuration.letterhead,
+            version=configuration.version,
         )
 
 

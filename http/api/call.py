@@ -29,6 +29,7 @@ from application.pools import Pool
 from application.revoked_sessions import RevokedSessions
 from application.transact import Writer
 from domain.refusals import Refused
+from domain.statement import Letterhead
 
 BODY_SECONDS_MAX: Final = 30.0
 
@@ -49,6 +50,8 @@ class Bank(msgspec.Struct):
     zone: dt.tzinfo
     currency: str
     secret: bytes
+    letterhead: Letterhead
+    version: str
     # Counted in this process alone: the bound protects the process.
     call_limits: InProcessRateLimits = msgspec.field(default_factory=InProcessRateLimits)
     endings_known: int = 0

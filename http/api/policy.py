@@ -8,12 +8,13 @@ by `readmodels` for a read.
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-Subject: TypeAlias = Literal["nothing", "account", "transaction", "user"]
+Subject: TypeAlias = Literal["nothing", "account", "transaction", "user", "hold", "statement"]
 
 USER: Final = frozenset({"user"})
 TELLER: Final = frozenset({"teller"})
 LOAN_OFFICER: Final = frozenset({"loan_officer"})
 COMPLIANCE: Final = frozenset({"compliance"})
+ADMIN: Final = frozenset({"admin"})
 STAFF: Final = frozenset({"teller", "loan_officer", "auditor", "compliance", "admin"})
 SIGNED_IN: Final = USER | STAFF
 ANYONE: Final = SIGNED_IN | {"anonymous"}
@@ -50,6 +51,19 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/accounts/{account_id}/reactivate"): Rule(TELLER | COMPLIANCE, "account"),
     ("POST", "/accounts/{account_id}/close"): Rule(USER | TELLER, "account"),
     ("PUT", "/accounts/{account_id}/overdraft-limit"): Rule(TELLER | LOAN_OFFICER, "account"),
+    ("POST", "/accounts/{account_id}/adjust"): Rule(TELLER | COMPLIANCE, "account"),
+    # Holds. A payee relies on one: who placed it cannot take it back, the bank can.
+    ("POST", "/accounts/{account_id}/holds"): Rule(USER | TELLER, "account"),
+    ("GET", "/accounts/{account_id}/holds"): Rule(SIGNED_IN, "account"),
+    ("GET", "/holds/{hold_id}"): Rule(SIGNED_IN, "hold"),
+    ("POST", "/holds/{hold_id}/settle"): Rule(USER | TELLER, "hold"),
+    ("POST", "/holds/{hold_id}/release"): Rule(TELLER | COMPLIANCE, "hold"),
+    # Statements.
+    ("GET", "/accounts/{account_id}/statement"): Rule(SIGNED_IN, "account"),
+    ("POST", "/accounts/{account_id}/statements"): Rule(USER | TELLER | COMPLIANCE, "account"),
+    ("GET", "/accounts/{account_id}/statements"): Rule(SIGNED_IN, "account"),
+    ("GET", "/statements/{statement_id}"): Rule(SIGNED_IN, "statement"),
+    ("GET", "/statements/{statement_id}/restatement"): Rule(SIGNED_IN, "statement"),
     # Transactions.
     ("POST", "/transactions/create"): Rule(_MOVES_MONEY, late=COMPLIANCE),
     ("POST", "/transactions/batch"): Rule(USER | TELLER),
@@ -57,11 +71,19 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/transactions/history/{user_id}"): Rule(SIGNED_IN, "user"),
     ("GET", "/transactions/{transaction_id}"): Rule(SIGNED_IN, "transaction"),
     ("POST", "/transactions/{transaction_id}/reverse"): Rule(TELLER | COMPLIANCE, "transaction"),
+    ("PUT", "/transactions/{transaction_id}/category"): Rule(USER | TELLER, "transaction"),
+    ("PUT", "/transactions/{transaction_id}/tags"): Rule(USER | TELLER, "transaction"),
+    ("GET", "/transactions/{transaction_id}/labels"): Rule(SIGNED_IN, "transaction"),
     ("GET", "/bills/upcoming/{user_id}"): Rule(SIGNED_IN, "user"),
     # The books.
     ("GET", "/ledger/chart-of-accounts"): Rule(STAFF),
     ("GET", "/ledger/trial-balance"): Rule(STAFF),
     ("GET", "/ledger/journal"): Rule(STAFF),
+    # No customer's money moves when a period is closed, so an admin may be one of the two.
+    ("POST", "/ledger/periods/{period}/close"): Rule(COMPLIANCE | ADMIN),
+    ("POST", "/ledger/periods/{period}/reopen"): Rule(COMPLIANCE),
+    ("GET", "/ledger/periods"): Rule(STAFF),
+    ("GET", "/ledger/periods/{period}"): Rule(STAFF),
     # Operation: nothing of a customer is in these.
     ("GET", "/health/live"): Rule(ANYONE),
     ("GET", "/health/ready"): Rule(ANYONE),

@@ -38,6 +38,8 @@ from application.transact import OutcomeUnknown, Unavailable
 from domain import refusals
 from domain.refusals import Refused
 from readmodels.moments import UnanswerableMoment
+from readmodels.statements.building import StatementTooLong
+from readmodels.statements.canonical import NotExpressible
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1
@@ -47,6 +49,15 @@ _log = logging.getLogger(__name__)
 
 class NotYetRead(Exception):
     """The read models have not come to what this caller has written, or asks about; they will."""
+
+
+class StatementNotReproduced(Exception):
+    """The log does not give the bytes any more that were issued: this is for people to look at."""
+
+    def __init__(self, statement_id: int) -> None:
+        super().__init__(
+            f"Statement {statement_id} does not come out as it was issued, and is not shown."
+        )
 
 
 class CredentialsRefused(Exception):
@@ -103,6 +114,7 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.ReversalAboveAmount: Row(409, "More than was moved cannot be moved back"),
     refusals.HoldAboveLimit: Row(409, "More than is held cannot be settled"),
     refusals.TooManyHolds: Row(409, "The account has too many holds"),
+    refusals.TooManyStatements: Row(409, "Too many statements are issued at once"),
     refusals.AccountAlreadyOpen: Row(409, "The account is open already"),
     refusals.UsernameTaken: Row(409, "The user name is taken"),
     refusals.EmailTaken: Row(409, "The email address is registered already"),
@@ -135,6 +147,9 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     CredentialsRefused: Row(401, "The user name or the password is wrong"),
     RefreshRefused: Row(401, "The refresh token was not accepted"),
     TooManyRequests: Row(429, "Too many requests"),
+    NotExpressible: Row(422, "The statement does not fit that format"),
+    StatementTooLong: Row(422, "One statement holds no more entries"),
+    StatementNotReproduced: Row(500, "The statement does not come out as it was issued"),
     # What may succeed when it is sent again.
     TooManySignIns: Row(503, "Too many sign-ins at once"),
     RevocationsUnknown: Row(503, "Sessions cannot be checked at the moment"),
@@ -161,7 +176,15 @@ _INTERNAL_DETAIL: Final = (
 )
 
 # Texts of our own that say more than the title and give nothing away.
-_SPEAKING: Final = (Refused, PasswordNotAccepted, TooManyRequests, UnanswerableMoment)
+_SPEAKING: Final = (
+    Refused,
+    PasswordNotAccepted,
+    TooManyRequests,
+    UnanswerableMoment,
+    NotExpressible,
+    StatementTooLong,
+    StatementNotReproduced,
+)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -218,6 +241,8 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     row = row_of(type(error))
     if row is not None:
         kind, (status, title) = row
+        if status == 500:
+            _log.error("request %s failed: %s", request_id_of(request), error, exc_info=error)
         wait = getattr(error, "retry_after_seconds", None)
         return problem_response(
             request,

@@ -22,6 +22,7 @@ from application.pools import borrowed
 from domain.account_facts import Movement
 from domain.money import decimal_of
 from domain.refusals import TransactionNotFound
+from ledger.journal import Recorded
 from readmodels.stream_history import original
 
 BATCH_MAX: Final = 1_000
@@ -72,7 +73,10 @@ class BatchDone(msgspec.Struct, kw_only=True):
 
 
 class Reversing(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Without an amount, the whole of it. What is moved back in part is not moved back again."""
+
     reason: Text
+    amount: Annotated[Amount, msgspec.Meta(examples=[40.0])] | None = None
     booking_date: dt.date | None = None
 
 
@@ -112,7 +116,8 @@ async def transfer(request: Call, data: JSONBody[Transferring]) -> ASGIApp:
 def _transfer_answer(source: int, destination: int) -> Callable[[list[Posted]], Answer]:
     def answer(posted: list[Posted]) -> Answer:
         one = posted[0]
-        draft = one.transaction.drafts[0]
+        # What the payer's account had to be told first, of holds that expired, stands before.
+        draft = one.transaction.drafts[-1]
         transferred = Transferred(
             transaction_id=one.transaction_id,
             source_account_id=source,
@@ -187,17 +192,16 @@ async def reverse(
     request: Call, transaction_id: FromPath[int], data: JSONBody[Reversing]
 ) -> ASGIApp:
     """Undone once, by a transaction of its own; what was booked stays as it was booked."""
-    async with borrowed(request.bank.reads) as connection:
-        events = await original(connection, transaction_id)
-    if not events or events[0].position != transaction_id:
-        raise TransactionNotFound(transaction_id=transaction_id)
+    events = await events_of(request, transaction_id)
 
     def answer(posted: list[Posted]) -> Answer:
         one = posted[0]
         source = destination = amount = None
         for draft in one.transaction.drafts:
             fact = draft.fact
-            assert isinstance(fact, Movement)
+            # A hold that had expired goes before.
+            if not isinstance(fact, Movement):
+                continue
             account_id = int(draft.stream.rpartition("-")[2])
             amount = decimal_of(fact.amount, draft.entry[0].currency)
             if fact.SIGN < 0:
@@ -217,13 +221,26 @@ async def reverse(
         return Answer(201, encode(undone))
 
     details = Details(reason=data.reason, booking_date=data.booking_date)
-    command = corrections.reverse(asked_by(request, answer), events, details)
-    touched = [
+    command = corrections.reverse(asked_by(request, answer), events, details, data.amount)
+    return await written(request, command, *accounts_in(events))
+
+
+async def events_of(call: Call, transaction_id: int) -> list[Recorded]:
+    """The events of a transaction, from the log, which never change; at least one."""
+    async with borrowed(call.bank.reads) as connection:
+        events = await original(connection, transaction_id)
+    if not events or events[0].position != transaction_id:
+        raise TransactionNotFound(transaction_id=transaction_id)
+    return events
+
+
+def accounts_in(events: list[Recorded]) -> list[int]:
+    """The accounts whose streams the events are in."""
+    return [
         int(recorded.originator_id.rpartition("-")[2])
         for recorded in events
         if recorded.originator_id.startswith("account-")
     ]
-    return await written(request, command, *touched)
 
 
 HANDLERS: Final[list[ControllerRouterHandler]] = [transfer, transfer_batch, reverse]

@@ -10,10 +10,19 @@ from api.call import Bank, Call
 from api.parameters import date_of, known_at_of
 from api.policy import Rule
 from api.problems import NotYetRead
+from application import clock, holds, statements
 from application.commands import Actor
 from application.pools import borrowed
-from domain.refusals import AccountNotFound, CustomerNotFound, TransactionNotFound
+from domain.refusals import (
+    AccountNotFound,
+    CustomerNotFound,
+    HoldNotFound,
+    NotFound,
+    StatementNotFound,
+    TransactionNotFound,
+)
 from readmodels import accounts, transactions
+from readmodels.claims import holder_of
 from readmodels.moments import Moment, MomentAhead, resolve
 from readmodels.projection import wait_for
 from readmodels.reading import Connection
@@ -63,7 +72,9 @@ async def moment_of(
     ahead = wanted
     for _ in range(3):
         try:
-            moment = await resolve(connection, as_of=as_of, known_at=known_at, today=today)
+            moment = await resolve(
+                connection, as_of=as_of, known_at=known_at, today=today, now=clock.now()
+            )
         except MomentAhead as error:
             ahead = error.position
         else:
@@ -99,10 +110,48 @@ async def check_transaction(
     raise TransactionNotFound(transaction_id=row.transaction_id)
 
 
+async def account_of_hold(bank: Bank, actor: Actor, hold_id: int) -> int:
+    """The account of a hold; to a customer who is no holder of it, the hold does not exist."""
+    missing = HoldNotFound(hold_id=hold_id)
+    stream = await _stream_of(bank, actor, holds.claim_of(hold_id), missing)
+    return _account_in(stream)
+
+
+async def stream_of_statement(bank: Bank, actor: Actor, statement_id: int) -> tuple[str, int]:
+    """The stream and the number of an issued statement, hidden from a stranger in the same way."""
+    missing = StatementNotFound(statement_id=statement_id)
+    place = await _stream_of(bank, actor, statements.claim_of(statement_id), missing)
+    stream, _, number = place.partition("/")
+    return stream, int(number)
+
+
+async def _stream_of(bank: Bank, actor: Actor, claim: str, missing: NotFound) -> str:
+    async with borrowed(bank.reads) as connection:
+        stream = await holder_of(connection, claim)
+        if stream is None:
+            raise missing
+        if actor.role == "user":
+            account_id = _account_in(stream)
+            wanted = _wanted(bank, actor, (account_id,), 0)
+            await moment_of(connection, bank.today(), None, None, wanted)
+            if not await accounts.can_see(connection, actor.user_id, account_id):
+                raise missing
+    return stream
+
+
+def _account_in(stream: str) -> int:
+    """The account of `account-5`, and of the place `statements-5/2`."""
+    return int(stream.partition("/")[0].rpartition("-")[2])
+
+
 async def check_visible(bank: Bank, actor: Actor, rule: Rule, path: Mapping[str, Any]) -> None:
     """Raise the refusal that hides what the path names from a caller who may not see it."""
     if rule.subject == "user":
         check_user(actor, path["user_id"])
+    if rule.subject == "hold":
+        await account_of_hold(bank, actor, path["hold_id"])
+    if rule.subject == "statement":
+        await stream_of_statement(bank, actor, path["statement_id"])
     if rule.subject not in ("account", "transaction"):
         return
     account_id = path.get("account_id")

@@ -40,6 +40,7 @@ from domain.facts import Fact
 from domain.labels import Labelled
 from domain.periods import CloseAsked, Reopened, Sealed, YearEnded
 from domain.periods import Closed as PeriodClosed
+from domain.statement import Letterhead, StatementIssued
 from ledger.journal import Entry, JournalEvent, Recorded, mirrored
 from ledger.posting_rules import entry_for
 
@@ -97,6 +98,18 @@ FACTS: tuple[Fact, ...] = (
     ),
     Reopened(period="2024-01"),
     Labelled(category="rent", tags=("home",)),
+    StatementIssued(
+        statement_id=5,
+        number=2,
+        booked_from=dt.date(2024, 2, 1),
+        booked_to=dt.date(2024, 2, 29),
+        as_of=dt.date(2024, 3, 1),
+        known_at=30,
+        bank=Letterhead("Daybook Bank", "DAYBCZPP", ("Husova 5", "110 00 Praha 1"), "+420 1"),
+        form="daybook.statement.1",
+        code_version="0.1.0",
+        sha256="4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
+    ),
 )
 _UNDONE: dict[type[Fact], Fact] = {
     CreditReversed: Deposited(amount=2500, balance=2500, terms=1),
@@ -109,6 +122,7 @@ STREAMS = {
     "account": "account-456",
     "period": "ledger-periods",
     "transaction": "transaction-12",
+    "statement": "statements-456",
 }
 
 

@@ -1,0 +1,84 @@
+"""The forms of a statement as HTTP names them, and a statement as an answer in one of them."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Annotated, Any, Final, get_args, get_origin
+
+import msgspec
+from litestar.params import QueryParameter
+
+from api.call import Call, Told
+from api.parameters import refuse
+from domain.statement import Letterhead
+from readmodels.statements.canonical import MONEY, Bank, Statement
+from readmodels.statements.renderings import FORMATS, Format, render
+
+# Of media types that a form has, the one that asks for it.
+MEDIA_TYPES: Final[dict[str, Format]] = {
+    "application/json": "json",
+    "text/csv": "csv",
+    "application/pdf": "pdf",
+    "application/xml": "camt053",
+    "text/plain": "mt940",
+    "application/x-ofx": "ofx",
+}
+# A page is a megabyte and a tenth of a second: never more than these at once, the others wait.
+_paper: Final = ThreadPoolExecutor(max_workers=2, thread_name_prefix="paper")
+
+FormatIn = Annotated[
+    str | None,
+    QueryParameter(
+        name="format",
+        description=f"One of {', '.join(FORMATS)}; else what the Accept header asks for; else json.",
+    ),
+]
+
+
+def form_of(call: Call, text: str | None) -> Format:
+    """The form asked for, by the parameter or by the Accept header."""
+    for form in FORMATS:
+        if text == form:
+            return form
+    if text is not None:
+        refuse("format", f"Expected one of {', '.join(FORMATS)}.")
+    return MEDIA_TYPES[call.accept.best_match(list(MEDIA_TYPES)) or "application/json"]
+
+
+def bank_of(letterhead: Letterhead) -> Bank:
+    return Bank(letterhead.name, letterhead.bic, letterhead.address, letterhead.contact)
+
+
+async def told_statement(statement: Statement, form: Format, *, sha256: str | None = None) -> Told:
+    """The statement in the form. It is rendered in a thread, since it may take a second."""
+    if form == "pdf":
+        loop = asyncio.get_running_loop()
+        rendering = await loop.run_in_executor(_paper, render, statement, form)
+    else:
+        rendering = await asyncio.to_thread(render, statement, form)
+    headers = [
+        (b"daybook-position", str(statement.position).encode()),
+        (b"vary", b"accept"),
+    ]
+    if form != "json":
+        name = rendering.file_name.encode()
+        headers.append((b"content-disposition", b'attachment; filename="' + name + b'"'))
+    if sha256 is not None:
+        headers.append((b"etag", f'"{sha256}-{form}"'.encode()))
+    return Told(200, rendering.body, headers, media_type=rendering.media_type.encode())
+
+
+def wire_form(kind: Any) -> Any:
+    """The type as it is on the wire: a struct whose money is decimal numbers, for the OpenAPI document."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        fields = [
+            (field.name, Decimal if field.name in MONEY else wire_form(field.type))
+            for field in msgspec.structs.fields(kind)
+        ]
+        return msgspec.defstruct(f"{kind.__name__}Stated", fields, kw_only=True)
+    if get_origin(kind) is tuple:
+        return list[wire_form(get_args(kind)[0])]  # type: ignore[misc]
+    return kind
+
+
+StatementOut: Final = wire_form(Statement)
