@@ -21,6 +21,7 @@ EXPECTED: Final = (
     ("daybook.staff", "StaffRefused"),
     ("daybook.demo_loading", "DemoRefused"),
     ("daybook.berka_files", "BerkaError"),
+    ("daybook.statements", "StatementsRefused"),
     ("daybook.bench.processes", "BenchError"),
     ("migrations.runner", "MigrationError"),
     ("readmodels.rebuild", "RebuildRefused"),
@@ -82,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     project.set_defaults(run=_later("daybook.upkeep", "run_project"))
 
     _add_import(commands)
+    _add_statements(commands)
     _add_staff(commands)
     _add_bench(commands)
 
@@ -102,6 +104,20 @@ def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     berka.add_argument("--json", action="store_true", help="report as JSON, on standard output")
     berka.set_defaults(run=_later("daybook.import_berka", "run"))
+
+
+def _add_statements(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    statements = commands.add_parser("statements", help="a month's statement of every account")
+    _add_data(statements)
+    statements.add_argument("--month", required=True, metavar="YYYY-MM", help="the month stated")
+    statements.add_argument(
+        "--format",
+        default="pdf",
+        metavar="FORMATS",
+        help="json, csv, pdf, camt053, mt940, ofx: one, or several with commas; pdf unless given",
+    )
+    statements.add_argument("folder", metavar="DIR", type=Path, help="where the files are written")
+    statements.set_defaults(run=_later("daybook.statements", "run"))
 
 
 def _add_staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

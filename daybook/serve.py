@@ -114,6 +114,7 @@ def _serve_here(
         time_zone=settings.time_zone,
         currency=settings.currency,
         redis_url=settings.redis_url,
+        letterhead=settings.letterhead,
         version=version("daybook"),
     )
     app = create_app(configuration, own_writes=own_writes)

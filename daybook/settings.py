@@ -15,11 +15,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from domain.money import decimals_of
 from domain.refusals import UnknownCurrency
+from domain.statement import LETTERHEAD, Letterhead
+from readmodels.statements.canonical import BIC
 
 Environment = Literal["dev", "test", "prod"]
 
 SECRET_KEY_CHARACTERS_MIN = 32
 SECRET_KEY_FILE = "secret-key"
+LETTERHEAD_LENGTH_MAX = 70
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -43,6 +46,8 @@ class Settings:
     time_zone: ZoneInfo
     currency: str
     pg_bin: Path | None
+    # The bank, as its statements name it.
+    letterhead: Letterhead = LETTERHEAD
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -62,6 +67,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         time_zone=_time_zone(given.get("DAYBOOK_TIME_ZONE", "UTC")),
         currency=_currency(given.get("DAYBOOK_CURRENCY", "EUR")),
         pg_bin=_pg_bin(given.get("DAYBOOK_PG_BIN")),
+        letterhead=_letterhead(given),
         # Last, so that nothing is written before all else is known to be right.
         secret_key=_secret_key(given.get("DAYBOOK_SECRET_KEY"), environment, data),
     )
@@ -130,6 +136,28 @@ def _pg_bin(value: str | None) -> Path | None:
             f"DAYBOOK_PG_BIN must be a folder with initdb in it, and {folder} is not"
         )
     return folder
+
+
+def _letterhead(given: Mapping[str, str]) -> Letterhead:
+    """The address is one line, its parts divided by semicolons."""
+    bic = given.get("DAYBOOK_BANK_BIC", LETTERHEAD.bic)
+    if not BIC.fullmatch(bic):
+        raise SettingsError(f"DAYBOOK_BANK_BIC must be a BIC like {LETTERHEAD.bic}, not {bic!r}")
+    address = given.get("DAYBOOK_BANK_ADDRESS")
+    parts = LETTERHEAD.address if address is None else tuple(map(str.strip, address.split(";")))
+    letterhead = Letterhead(
+        given.get("DAYBOOK_BANK_NAME", LETTERHEAD.name),
+        bic,
+        tuple(part for part in parts if part),
+        given.get("DAYBOOK_BANK_CONTACT"),
+    )
+    for text in (letterhead.name, *letterhead.address, letterhead.contact or ""):
+        if not text.isprintable() or len(text) > LETTERHEAD_LENGTH_MAX:
+            raise SettingsError(
+                "DAYBOOK_BANK_NAME, DAYBOOK_BANK_ADDRESS and DAYBOOK_BANK_CONTACT must be printable, "
+                f"and no part longer than {LETTERHEAD_LENGTH_MAX} characters"
+            )
+    return letterhead
 
 
 def _secret_key(value: str | None, environment: Environment, data: Path) -> str:

@@ -5,6 +5,7 @@ bytes are not kept: they follow from the log, and the hash says whether they sti
 """
 
 import datetime as dt
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,10 @@ class Letterhead(msgspec.Struct, frozen=True, array_like=True):
     bic: str
     address: tuple[str, ...]
     contact: str | None = None
+
+
+# Who a bank is that has not said so.
+LETTERHEAD: Final = Letterhead("Daybook Bank", "DAYBCZPP", ("1 Ledger Street", "110 00 Praha 1"))
 
 
 # --- Events: their tags are on disk for ever.

@@ -92,7 +92,7 @@ class Adjusting(MovingCash, forbid_unknown_fields=True, kw_only=True):
     """`side` is seen by the holder: a credit gives, a debit takes."""
 
     side: Literal["credit", "debit"]
-    reason: Text  # type: ignore[assignment]
+    reason: Text
 
 
 class Freezing(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -20,6 +20,7 @@ from api import (
     labels,
     ledger,
     periods,
+    reports,
     restatements,
     statements,
     transaction_readings,
@@ -44,7 +45,7 @@ from application.passwords import Passwords
 from application.pools import borrowed, open_pool
 from application.revoked_sessions import RevokedSessions
 from application.transact import Writer
-from domain.statement import Letterhead
+from domain.statement import LETTERHEAD, Letterhead
 from readmodels.projection import lag
 
 ISSUER: Final = "daybook"
@@ -64,12 +65,9 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     *restatements.HANDLERS,
     *ledger.HANDLERS,
     *periods.HANDLERS,
+    *reports.HANDLERS,
     *health.HANDLERS,
 ]
-
-
-# Who a bank is that has not said so.
-LETTERHEAD: Final = Letterhead("Daybook Bank", "DAYBCZPP", ())
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,6 +84,13 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/ledger/periods/{period}/reopen"): Rule(COMPLIANCE),
     ("GET", "/ledger/periods"): Rule(STAFF),
     ("GET", "/ledger/periods/{period}"): Rule(STAFF),
+    ("GET", "/ledger/balance-sheet"): Rule(STAFF),
+    ("GET", "/ledger/income-statement"): Rule(STAFF),
+    ("GET", "/ledger/cash-flow"): Rule(STAFF),
+    # Reports. A customer's are of the customer's own accounts.
+    ("GET", "/reports/transaction-summary"): Rule(SIGNED_IN),
+    ("GET", "/reports/spending"): Rule(SIGNED_IN),
+    ("GET", "/reports/analysis"): Rule(STAFF),
     # Operation: nothing of a customer is in these.
     ("GET", "/health/live"): Rule(ANYONE),
     ("GET", "/health/ready"): Rule(ANYONE),

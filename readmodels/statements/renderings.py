@@ -1,5 +1,6 @@
 """The forms a statement can be had in: one function for all of them."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -42,12 +43,17 @@ def render(statement: Statement, form: Format) -> Rendering:
     It takes milliseconds, and a PDF of thousands of entries seconds: not for an event loop. Raises
     `NotExpressible` where the form has no room: amounts in MT940, thousands of entries in PDF.
     """
-    write, media_type, ending = _FORMS[form]
-    return Rendering(write(statement), media_type, f"{_name(statement)}.{ending}")
+    write, media_type, _ = _FORMS[form]
+    return Rendering(write(statement), media_type, _name(statement, form))
 
 
-def _name(statement: Statement) -> str:
+def file_name(account_id: int, first: dt.date, last: dt.date, form: Format) -> str:
+    """The name of a statement that has no number."""
+    return f"statement-{account_id}-{first}-{last}.{_FORMS[form][2]}"
+
+
+def _name(statement: Statement, form: Format) -> str:
     account_id = statement.account.account_id
-    if statement.number is not None:
-        return f"statement-{account_id}-{statement.number:04}"
-    return f"statement-{account_id}-{statement.booked_from}-{statement.booked_to}"
+    if statement.number is None:
+        return file_name(account_id, statement.booked_from, statement.booked_to, form)
+    return f"statement-{account_id}-{statement.number:04}.{_FORMS[form][2]}"

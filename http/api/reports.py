@@ -1,0 +1,308 @@
+"""Reports: what the bank has and earns, what moved, what was spent. All on both axes of time."""
+
+import datetime as dt
+from contextlib import AbstractAsyncContextManager
+from typing import Annotated, Any, Final, get_args
+
+from litestar import get
+from litestar.params import QueryParameter
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from api.call import Call
+from api.documents import answers, described
+from api.parameters import AsOf, KnownAt, Limit, date_of, id_of, limit_of, refuse
+from api.report_forms import FormatIn, in_major_units, told_csv, told_report, wants_csv, wire_form
+from api.visibility import check_account, check_user, reading
+from domain.refusals import AccountNotFound
+from readmodels import accounts
+from readmodels.moments import Moment
+from readmodels.reading import Connection
+from readmodels.reports import analysis as analysis_view
+from readmodels.reports import financial
+from readmodels.reports.analysis import Analysis
+from readmodels.reports.financial import BalanceSheet, CashFlow, IncomeStatement
+from readmodels.reports.spending import Spending, spend_by_category
+from readmodels.reports.subject_lines import Subject
+from readmodels.reports.transaction_summary import (
+    Grouping,
+    TransactionSummary,
+    transaction_summary,
+)
+
+GROUPINGS: Final[tuple[Grouping, ...]] = get_args(Grouping)
+DAYS_MAX: Final = 36_500
+QUIET_DAYS: Final = 365
+
+From = Annotated[
+    str | None,
+    QueryParameter(name="from", description="The first booking date; the last is `as_of`."),
+]
+ByIn = Annotated[
+    str | None,
+    QueryParameter(name="by", description=f"One of {', '.join(GROUPINGS)}; month if not given."),
+]
+AccountIn = Annotated[str | None, QueryParameter(name="account_id", description="Of this account.")]
+UserIn = Annotated[
+    str | None, QueryParameter(name="user_id", description="Of this customer's accounts.")
+]
+QuietDaysIn = Annotated[
+    str | None,
+    QueryParameter(
+        name="quiet_days",
+        description=f"An account is quiet without a sign of life for so long; {QUIET_DAYS}.",
+    ),
+]
+
+
+def _responses(kind: Any, *problems: int) -> dict[int, Any]:
+    return answers(200, wire_form(kind), *problems, 422, 429, 503)
+
+
+@get(
+    "/ledger/balance-sheet",
+    **described("The balance sheet", _responses(list[BalanceSheet], 401, 403)),
+)
+async def balance_sheet(
+    request: Call, as_of: AsOf = None, known_at: KnownAt = None, form: FormatIn = None
+) -> ASGIApp:
+    """Assets, and what they belong to: liabilities, equity and the result so far; by currency."""
+    as_csv = wants_csv(request, form)
+    async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
+        sheets = await financial.balance_sheet(connection, moment)
+    if not as_csv:
+        return told_report(sheets, moment.known_at)
+    return _told_sections(
+        "balance-sheet", sheets, ("assets", "liabilities", "equity"), ("result",), moment
+    )
+
+
+@get(
+    "/ledger/income-statement",
+    **described("The income statement", _responses(list[IncomeStatement], 401, 403)),
+)
+async def income_statement(
+    request: Call,
+    booked_from: From = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    form: FormatIn = None,
+) -> ASGIApp:
+    """Income and expense of a period, by currency. Without `from`, of the year so far."""
+    as_csv = wants_csv(request, form)
+    async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
+        first = _first_day(booked_from, moment)
+        statements = await financial.income_statement(connection, moment, first)
+    if not as_csv:
+        return told_report(statements, moment.known_at)
+    return _told_sections(
+        "income-statement", statements, ("income", "expense"), ("result",), moment
+    )
+
+
+@get(
+    "/ledger/cash-flow",
+    **described("The cash flow", _responses(list[CashFlow], 401, 403)),
+)
+async def cash_flow(
+    request: Call,
+    booked_from: From = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    form: FormatIn = None,
+) -> ASGIApp:
+    """Opening, what came and what went by kind, closing; by currency. Without `from`, of the year."""
+    as_csv = wants_csv(request, form)
+    async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
+        first = _first_day(booked_from, moment)
+        flows = await financial.cash_flow(connection, moment, first)
+    if not as_csv:
+        return told_report(flows, moment.known_at)
+    return _told_sections(
+        "cash-flow", flows, ("inflows", "outflows"), ("opening", "closing"), moment
+    )
+
+
+@get(
+    "/reports/transaction-summary",
+    **described("A summary of transactions", _responses(TransactionSummary, 401, 404)),
+)
+async def summary_of_transactions(
+    request: Call,
+    booked_from: From = None,
+    by: ByIn = None,
+    account_id: AccountIn = None,
+    user_id: UserIn = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    limit: Limit = None,
+    form: FormatIn = None,
+) -> ASGIApp:
+    """How many, in, out, net, largest and mean: of one's own accounts, or for staff of anybody's."""
+    as_csv, size, grouping = wants_csv(request, form), limit_of(limit), _grouping(by)
+    subject = _subject(request, account_id, user_id)
+    async with _reading_about(request, subject, as_of, known_at) as (connection, moment):
+        await _check_subject(request, connection, subject)
+        summary = await transaction_summary(
+            connection,
+            moment,
+            subject,
+            booked_from=_first_day(booked_from, moment),
+            group_by=grouping,
+            limit=size,
+        )
+    if not as_csv:
+        return told_report(summary, moment.known_at)
+    columns = ("key", "currency", "count", "money_in", "money_out", "net", "largest", "mean")
+    rows = in_major_units(summary.groups)
+    return told_csv(columns, rows, "transaction-summary", moment.known_at)
+
+
+@get(
+    "/reports/spending",
+    **described("What was spent", _responses(Spending, 401, 404)),
+)
+async def spending(
+    request: Call,
+    booked_from: From = None,
+    account_id: AccountIn = None,
+    user_id: UserIn = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    form: FormatIn = None,
+) -> ASGIApp:
+    """By category, beside the period before. Without `from`, of the month so far."""
+    as_csv = wants_csv(request, form)
+    subject = _subject(request, account_id, user_id)
+    async with _reading_about(request, subject, as_of, known_at) as (connection, moment):
+        await _check_subject(request, connection, subject)
+        first = _first_day(booked_from, moment, of_month=True)
+        spent = await spend_by_category(connection, moment, subject, booked_from=first)
+    if not as_csv:
+        return told_report(spent, moment.known_at)
+    columns = ("category", "currency", "count", "spent", "spent_before", "change", "share")
+    return told_csv(columns, in_major_units(spent.categories), "spending", moment.known_at)
+
+
+@get(
+    "/reports/analysis",
+    **described("An analysis of the bank", _responses(Analysis, 401, 403)),
+)
+async def analysis(
+    request: Call,
+    booked_from: From = None,
+    quiet_days: QuietDaysIn = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    limit: Limit = None,
+    form: FormatIn = None,
+) -> ASGIApp:
+    """Volumes, the distribution of amounts, the largest accounts and those without a sign of life."""
+    as_csv, size = wants_csv(request, form), limit_of(limit)
+    days = id_of("quiet_days", quiet_days) or QUIET_DAYS
+    if days > DAYS_MAX:
+        refuse("quiet_days", f"Expected 1 to {DAYS_MAX}.")
+    async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
+        found = await analysis_view.analysis(
+            connection,
+            moment,
+            booked_from=_first_day(booked_from, moment),
+            quiet_days=days,
+            limit=size,
+        )
+    if not as_csv:
+        return told_report(found, moment.known_at)
+    columns = (
+        *("section", "kind", "account_id", "currency", "amount_from", "count", "amount"),
+        *("balance", "moved_on"),
+    )
+    rows = [
+        {"section": section, **row}
+        for section in ("volumes", "amounts", "largest", "quiet")
+        for row in in_major_units(getattr(found, section))
+    ]
+    return told_csv(columns, rows, "analysis", moment.known_at)
+
+
+def _first_day(text: str | None, moment: Moment, *, of_month: bool = False) -> dt.date:
+    first = date_of("from", text)
+    if first is None:
+        return moment.as_of.replace(day=1) if of_month else moment.as_of.replace(month=1, day=1)
+    if first > moment.as_of:
+        refuse("from", f"Expected a date up to {moment.as_of}, the last day of the report.")
+    return first
+
+
+def _grouping(text: str | None) -> Grouping:
+    for grouping in GROUPINGS:
+        if text == grouping:
+            return grouping
+    if text is not None:
+        refuse("by", f"Expected one of {', '.join(GROUPINGS)}.")
+    return "month"
+
+
+def _subject(call: Call, account_id: str | None, user_id: str | None) -> Subject:
+    """Whose lines: a customer's own accounts unless said otherwise, and never anybody else's."""
+    account, user = id_of("account_id", account_id), id_of("user_id", user_id)
+    if account is not None and user is not None:
+        refuse("user_id", "Expected an account or a customer, not both.")
+    if user is not None:
+        check_user(call.actor, user)
+    elif account is None and call.actor.role == "user":
+        user = call.actor.user_id
+    return Subject(account_id=account, user_id=user)
+
+
+def _reading_about(
+    call: Call, subject: Subject, as_of: str | None, known_at: str | None
+) -> AbstractAsyncContextManager[tuple[Connection, Moment]]:
+    touched = () if subject.account_id is None else (subject.account_id,)
+    return reading(call, *touched, user_id=subject.user_id, as_of=as_of, known_at=known_at)
+
+
+async def _check_subject(call: Call, connection: Connection, subject: Subject) -> None:
+    if subject.account_id is None:
+        return
+    await check_account(connection, call.actor, subject.account_id)
+    if await accounts.account(connection, subject.account_id) is None:
+        raise AccountNotFound(account_id=subject.account_id)
+
+
+def _told_sections(
+    name: str,
+    reports: list[Any],
+    sections: tuple[str, ...],
+    sums: tuple[str, ...],
+    moment: Moment,
+) -> ASGIApp:
+    """A report of sections as rows: each line of each, then the sums that are in none."""
+    rows: list[dict[str, Any]] = []
+    for report in reports:
+        said = in_major_units(report)
+        currency = said["currency"]
+        for section in sections:
+            for line in said[section]:
+                amount = line.get("balance", line.get("amount"))
+                title = line.get("name", line.get("kind"))
+                rows.append(
+                    {
+                        "currency": currency,
+                        "section": section,
+                        "ledger_account": line.get("ledger_account"),
+                        "name": title,
+                        "amount": amount,
+                    }
+                )
+        rows += [{"currency": currency, "section": each, "amount": said[each]} for each in sums]
+    columns = ("currency", "section", "ledger_account", "name", "amount")
+    return told_csv(columns, rows, name, moment.known_at)
+
+
+HANDLERS: Final[list[ControllerRouterHandler]] = [
+    balance_sheet,
+    income_statement,
+    cash_flow,
+    summary_of_transactions,
+    spending,
+    analysis,
+]
