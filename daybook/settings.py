@@ -143,21 +143,25 @@ def _letterhead(given: Mapping[str, str]) -> Letterhead:
     bic = given.get("DAYBOOK_BANK_BIC", LETTERHEAD.bic)
     if not BIC.fullmatch(bic):
         raise SettingsError(f"DAYBOOK_BANK_BIC must be a BIC like {LETTERHEAD.bic}, not {bic!r}")
-    address = given.get("DAYBOOK_BANK_ADDRESS")
-    parts = LETTERHEAD.address if address is None else tuple(map(str.strip, address.split(";")))
+    address = given.get("DAYBOOK_BANK_ADDRESS", ";".join(LETTERHEAD.address))
     letterhead = Letterhead(
         given.get("DAYBOOK_BANK_NAME", LETTERHEAD.name),
         bic,
-        tuple(part for part in parts if part),
+        tuple(part.strip() for part in address.split(";") if part.strip()),
         given.get("DAYBOOK_BANK_CONTACT"),
     )
-    for text in (letterhead.name, *letterhead.address, letterhead.contact or ""):
-        if not text.isprintable() or len(text) > LETTERHEAD_LENGTH_MAX:
-            raise SettingsError(
-                "DAYBOOK_BANK_NAME, DAYBOOK_BANK_ADDRESS and DAYBOOK_BANK_CONTACT must be printable, "
-                f"and no part longer than {LETTERHEAD_LENGTH_MAX} characters"
-            )
+    _check_printed("DAYBOOK_BANK_NAME", letterhead.name)
+    _check_printed("DAYBOOK_BANK_ADDRESS", *letterhead.address)
+    _check_printed("DAYBOOK_BANK_CONTACT", letterhead.contact or "")
     return letterhead
+
+
+def _check_printed(variable: str, *parts: str) -> None:
+    for part in parts:
+        if not part.isprintable() or len(part) > LETTERHEAD_LENGTH_MAX:
+            raise SettingsError(
+                f"{variable} must be printable, no part of it longer than {LETTERHEAD_LENGTH_MAX}"
+            )
 
 
 def _secret_key(value: str | None, environment: Environment, data: Path) -> str:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from daybook.settings import SECRET_KEY_FILE, SettingsError, read_settings
+from domain.statement import Letterhead
 
 LONG_ENOUGH = "k" * 32
 
@@ -45,6 +46,10 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
             "DAYBOOK_TIME_ZONE": "Europe/Prague",
             "DAYBOOK_CURRENCY": "JPY",
             "DAYBOOK_PG_BIN": str(tmp_path),
+            "DAYBOOK_BANK_NAME": "Spořitelna Brno",
+            "DAYBOOK_BANK_BIC": "SPBNCZPP",
+            "DAYBOOK_BANK_ADDRESS": "Husova 5; 602 00 Brno",
+            "DAYBOOK_BANK_CONTACT": "+420 5 1234",
         }
     )
 
@@ -56,6 +61,9 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
     assert settings.time_zone == ZoneInfo("Europe/Prague")
     assert settings.currency == "JPY"
     assert settings.pg_bin == tmp_path
+    assert settings.letterhead == Letterhead(
+        "Spořitelna Brno", "SPBNCZPP", ("Husova 5", "602 00 Brno"), "+420 5 1234"
+    )
     assert not (tmp_path / "data").exists()
 
 
@@ -74,6 +82,9 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         ("DAYBOOK_CURRENCY", "EURO"),
         ("DAYBOOK_CURRENCY", "eur"),
         ("DAYBOOK_PG_BIN", "/nowhere"),
+        ("DAYBOOK_BANK_BIC", "NOBIC"),
+        ("DAYBOOK_BANK_NAME", "a" * 71),
+        ("DAYBOOK_BANK_ADDRESS", "Husova 5; Brno\x07"),
         ("DAYBOOK_SECRET_KEY", "short"),
     ],
 )

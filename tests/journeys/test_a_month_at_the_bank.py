@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -109,5 +110,5 @@ def test_every_month_of_a_random_year_begins_where_the_one_before_it_ended(api: 
 
     assert months[0]["opening_balance"] == 0
     assert months[-1]["closing_balance"] == sum(range(1, 41))
-    for before, after in zip(months, months[1:], strict=False):
+    for before, after in pairwise(months):
         assert after["opening_balance"] == before["closing_balance"]
