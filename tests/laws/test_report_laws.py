@@ -20,6 +20,7 @@ from readmodels.reports.financial import (
 from readmodels.reports.spending import spend_by_category
 from readmodels.reports.subject_lines import Subject
 from readmodels.reports.transaction_summary import GROUPS, transaction_summary
+from readmodels.transaction_rows import kind_of
 from tests.bank import Bank, register
 from tests.laws import naive_reports as naive
 from tests.laws.histories import History, histories, settled
@@ -164,7 +165,7 @@ def test_the_analysis_counts_every_transaction_and_finds_every_quiet_account(
         classes: dict[int, list[int]] = {}
         for event in posted.values():
             amount = event.fact.amount
-            volumes.setdefault(naive.kind_of(event.fact), []).append(amount)
+            volumes.setdefault(kind_of(event.fact), []).append(amount)
             classes.setdefault(10 ** (len(str(amount)) - 1), []).append(amount)
         assert {v.kind: (v.count, v.amount) for v in found.volumes} == counted(volumes)
         assert {c.amount_from: (c.count, c.amount) for c in found.amounts} == counted(classes)

@@ -52,8 +52,14 @@ def bank(module_database: str) -> str:
         others = range(2, 300)
         bank.submit_all([open_account(number) for number in (HOT, *others)])
         bank.submit_all([deposit(number, 1) for number in others for _ in range(3)])
+        today = clock.now().date()
         moves = [
-            booked(HOT, 1, DAYS - DAYS * n // LINES + (n % 20 == 0), category="rent")
+            booked(
+                *(HOT, 1, DAYS - DAYS * n // LINES + (n % 20 == 0)),
+                category="rent",
+                # The value date is two days after the booking date, of every other line.
+                value_date=today - dt.timedelta(DAYS - DAYS * n // LINES - 2) if n % 2 else None,
+            )
             for n in range(LINES)
         ]
         for begin in range(0, LINES, 500):
@@ -70,6 +76,7 @@ def bank(module_database: str) -> str:
     "question",
     [
         lambda c, m: balances.balance(c, HOT, m),
+        lambda c, m: balances.balance(c, HOT, m, basis="value"),
         lambda c, m: account_lines.lines(c, HOT, m, limit=20),
         lambda c, m: account_lines.lines(
             c, HOT, m, limit=20, before=(m.as_of - dt.timedelta(20), 10**9)
@@ -91,6 +98,7 @@ def bank(module_database: str) -> str:
     ],
     ids=[
         "balance",
+        "balance by value date",
         "lines",
         "lines further on",
         "history of the account",
