@@ -9,7 +9,9 @@ import psycopg
 from application.books import Aggregate
 from domain import account as accounts
 from domain import customer as customers
+from domain import labels, periods, statement
 from domain.facts import Fact
+from domain.statement import Statements
 from ledger.journal import decode
 
 FETCH_EVENTS: Final = 10_000
@@ -19,9 +21,16 @@ LOG: Final = """
       FROM daybook_events ORDER BY notification_id
 """
 
-Evolve: TypeAlias = Callable[[Any, Any, int], Aggregate]
+State: TypeAlias = Aggregate | Statements
+Evolve: TypeAlias = Callable[[Any, Any, int], State]
 
-EVOLVE: Final[dict[str, Evolve]] = {"account": accounts.evolve, "customer": customers.evolve}
+# By the kind of stream, which is its name up to the number.
+EVOLVE: Final[dict[str, Evolve]] = {
+    "account": accounts.evolve,
+    "customer": customers.evolve,
+    "transaction": labels.evolve,
+    "statements": statement.evolve,
+}
 
 
 class LogDamaged(Exception):
@@ -32,7 +41,7 @@ class Replayed(msgspec.Struct):
     """The state of every stream after the event at `position`."""
 
     position: int
-    states: dict[str, Aggregate]
+    states: dict[str, State]
 
 
 def replay(connection: psycopg.Connection[Any]) -> Replayed:
@@ -40,7 +49,7 @@ def replay(connection: psycopg.Connection[Any]) -> Replayed:
 
     Reads one snapshot, so what is written meanwhile is not seen. Raises `LogDamaged`.
     """
-    states: dict[str, Aggregate] = {}
+    states: dict[str, State] = {}
     ids: dict[str, tuple[Evolve, int]] = {}
     position = 0
     for place, stream, version, tag, state in _rows(connection):
@@ -50,13 +59,20 @@ def replay(connection: psycopg.Connection[Any]) -> Replayed:
         fact: Fact = decode(tag, state).fact
         known = states.get(stream)
         if known is None:
-            kind, _, number = stream.rpartition("-")
-            ids[stream] = EVOLVE[kind], int(number)
+            ids[stream] = _evolve_of(stream)
         evolve, number_of_stream = ids[stream]
         states[stream] = evolved = evolve(known, fact, number_of_stream)
         if evolved.version != version:
             raise LogDamaged(f"{stream} has version {version} where {evolved.version} is due")
     return Replayed(position, states)
+
+
+def _evolve_of(stream: str) -> tuple[Evolve, int]:
+    if stream == periods.STREAM:
+        # There is one of them, so it has no number.
+        return lambda state, fact, _: periods.evolve(state, fact), 0
+    kind, _, number = stream.rpartition("-")
+    return EVOLVE[kind], int(number)
 
 
 def _rows(connection: psycopg.Connection[Any]) -> Iterator[tuple[int, str, int, str, bytes]]:

@@ -13,7 +13,6 @@ import pytest
 
 from application import accounts as use_cases
 from application.commands import Details
-from daybook import statements
 from daybook.loading import bring_views_up
 from daybook.statements import (
     Made,
@@ -105,7 +104,7 @@ def test_a_file_has_its_name_only_once_it_is_whole(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(statements.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
 
     with pytest.raises(OSError, match="No space left"):
         write_whole(tmp_path / "statement.pdf", b"all of it")
