@@ -4,16 +4,22 @@ import csv
 import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import psycopg
 import pytest
 
+from daybook.loading import bring_views_up
 from readmodels.rebuild import rebuild
 from readmodels.statements.canonical import decode
 from tests.running_api import Person, RunningApi
 
+ROOT: Final = Path(__file__).parents[2]
 MARCH = {"from": "2026-03-01", "to": "2026-03-31"}
 
 
@@ -157,6 +163,65 @@ def test_an_issued_statement_is_the_same_bytes_whatever_comes_after(
     assert (stated.number, stated.closing_balance) == (1, 6000)
     assert stated.account.holders == ()
     assert holder.get(path).headers["etag"] == f'"{first["sha256"]}-json"'
+
+
+def test_an_issued_statement_is_the_same_from_the_log_alone_on_another_database(
+    api: RunningApi, holder: Person, teller: Person, account_id: int, database: str
+) -> None:
+    told = issued(holder, account_id)
+    booked(teller, account_id, 7, "2026-03-02")
+    with psycopg.connect(api.conninfo) as source, psycopg.connect(database) as other:
+        for table in ("daybook_events", "commits"):
+            with (
+                source.cursor().copy(f"COPY {table} TO STDOUT") as reading,
+                other.cursor().copy(f"COPY {table} FROM STDIN") as writing,
+            ):
+                for data in reading:
+                    writing.write(data)
+    assert bring_views_up(database)
+    # A program of its own, elsewhere in the world.
+    elsewhere = {
+        "TZ": "Pacific/Apia",
+        "PGTZ": "Asia/Kathmandu",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONHASHSEED": "7",
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "http"))),
+    }
+
+    made = subprocess.run(
+        [sys.executable, "-c", STATED_ELSEWHERE, database, json.dumps(told)],
+        env={**os.environ, **elsewhere},
+        capture_output=True,
+        check=True,
+    )
+
+    assert made.stdout == holder.get(f"/v1/statements/{told['statement_id']}").content
+    assert hashlib.sha256(made.stdout).hexdigest() == told["sha256"]
+
+
+STATED_ELSEWHERE: Final = """
+import asyncio, datetime, json, sys
+import psycopg
+from domain.statement import LETTERHEAD
+from readmodels.moments import Moment
+from readmodels.statements.account_statement import account_statement
+from readmodels.statements.canonical import Bank, encode
+
+async def main():
+    told = json.loads(sys.argv[2])
+    day = lambda name: datetime.date.fromisoformat(told[name])
+    async with await psycopg.AsyncConnection.connect(sys.argv[1], autocommit=True) as connection:
+        found = await account_statement(
+            connection, told["account_id"],
+            bank=Bank(LETTERHEAD.name, LETTERHEAD.bic, LETTERHEAD.address, LETTERHEAD.contact),
+            booked_from=day("from"), booked_to=day("to"), number=told["number"],
+            moment=Moment(day("as_of"), told["known_at"], told["known_at"]),
+        )
+    sys.stdout.buffer.write(encode(found))
+
+asyncio.run(main())
+"""
 
 
 def test_numbers_are_gapless_for_each_account_however_many_issue_at_once(
