@@ -5,7 +5,14 @@ from typing import Any, Final
 
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIType, Operation, Parameter, Schema
+from litestar.openapi.spec import (
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Parameter,
+    Schema,
+)
 
 from api.parameters import KEY_LENGTH_MAX
 from api.problems import problem_specs
@@ -30,6 +37,21 @@ class WritingOperation(Operation):
         self.parameters = [*(self.parameters or []), _KEY]
 
 
+def operation_in(*media_types: str) -> type[Operation]:
+    """An operation that can be answered in these media types too, beside JSON."""
+
+    @dataclass
+    class InManyForms(Operation):
+        def __post_init__(self) -> None:
+            good = (self.responses or {})["200"]
+            assert isinstance(good, OpenAPIResponse)
+            for media_type in media_types:
+                form = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+                good.content = {**(good.content or {}), media_type: form}
+
+    return InManyForms
+
+
 POSITION: Final = ResponseHeader(
     name="Daybook-Position",
     description="The position in the log that the answer stands at.",
@@ -44,12 +66,20 @@ def answers(status: int, kind: Any, *problems: int) -> dict[int, ResponseSpec]:
 
 
 def described(
-    summary: str, responses: dict[int, ResponseSpec], *, writes: bool | None = None
+    summary: str,
+    responses: dict[int, ResponseSpec],
+    *,
+    writes: bool | None = None,
+    forms: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Keyword arguments for a handler. A call that answers 201 writes, unless said otherwise."""
+    """Keyword arguments for a handler. A call that answers 201 writes, unless said otherwise.
+
+    `forms` are the media types that a reading can be answered in beside JSON.
+    """
     writing = 201 in responses if writes is None else writes
+    reading = operation_in(*forms) if forms else Operation
     return {
         "summary": summary,
         "responses": responses,
-        "operation_class": WritingOperation if writing else Operation,
+        "operation_class": WritingOperation if writing else reading,
     }

@@ -31,6 +31,7 @@ from readmodels.reports.transaction_summary import (
 
 GROUPINGS: Final[tuple[Grouping, ...]] = get_args(Grouping)
 DAYS_MAX: Final = 36_500
+CSV: Final = ("text/csv",)
 QUIET_DAYS: Final = 365
 
 From = Annotated[
@@ -60,7 +61,7 @@ def _responses(kind: Any, *problems: int) -> dict[int, Any]:
 
 @get(
     "/ledger/balance-sheet",
-    **described("The balance sheet", _responses(list[BalanceSheet], 401, 403)),
+    **described("The balance sheet", _responses(list[BalanceSheet], 401, 403), forms=CSV),
 )
 async def balance_sheet(
     request: Call, as_of: AsOf = None, known_at: KnownAt = None, form: FormatIn = None
@@ -78,7 +79,7 @@ async def balance_sheet(
 
 @get(
     "/ledger/income-statement",
-    **described("The income statement", _responses(list[IncomeStatement], 401, 403)),
+    **described("The income statement", _responses(list[IncomeStatement], 401, 403), forms=CSV),
 )
 async def income_statement(
     request: Call,
@@ -101,7 +102,7 @@ async def income_statement(
 
 @get(
     "/ledger/cash-flow",
-    **described("The cash flow", _responses(list[CashFlow], 401, 403)),
+    **described("The cash flow", _responses(list[CashFlow], 401, 403), forms=CSV),
 )
 async def cash_flow(
     request: Call,
@@ -124,7 +125,7 @@ async def cash_flow(
 
 @get(
     "/reports/transaction-summary",
-    **described("A summary of transactions", _responses(TransactionSummary, 401, 404)),
+    **described("A summary of transactions", _responses(TransactionSummary, 401, 404), forms=CSV),
 )
 async def summary_of_transactions(
     request: Call,
@@ -159,7 +160,7 @@ async def summary_of_transactions(
 
 @get(
     "/reports/spending",
-    **described("What was spent", _responses(Spending, 401, 404)),
+    **described("What was spent", _responses(Spending, 401, 404), forms=CSV),
 )
 async def spending(
     request: Call,
@@ -185,7 +186,7 @@ async def spending(
 
 @get(
     "/reports/analysis",
-    **described("An analysis of the bank", _responses(Analysis, 401, 403)),
+    **described("An analysis of the bank", _responses(Analysis, 401, 403), forms=CSV),
 )
 async def analysis(
     request: Call,

@@ -23,6 +23,7 @@ MEDIA_TYPES: Final[dict[str, Format]] = {
     "text/plain": "mt940",
     "application/x-ofx": "ofx",
 }
+OTHER_FORMS: Final = tuple(each for each, form in MEDIA_TYPES.items() if form != "json")
 # A page is a megabyte and a tenth of a second: never more than these at once, the others wait.
 _paper: Final = ThreadPoolExecutor(max_workers=2, thread_name_prefix="paper")
 

@@ -25,7 +25,14 @@ from api.parameters import (
     value_of_cursor,
 )
 from api.problems import StatementNotReproduced
-from api.statement_forms import FormatIn, StatementOut, bank_of, form_of, told_statement
+from api.statement_forms import (
+    OTHER_FORMS,
+    FormatIn,
+    StatementOut,
+    bank_of,
+    form_of,
+    told_statement,
+)
 from api.strict_json import BodyInvalid, FieldError, encode
 from api.visibility import check_account, moment_of, reading, stream_of_statement
 from application import statements
@@ -75,7 +82,9 @@ class IssuedOut(msgspec.Struct, kw_only=True):
 
 @get(
     "/accounts/{account_id:int}/statement",
-    **described("A statement", answers(200, StatementOut, 401, 404, 422, 429, 503)),
+    **described(
+        "A statement", answers(200, StatementOut, 401, 404, 422, 429, 503), forms=OTHER_FORMS
+    ),
 )
 async def statement(
     request: Call,
@@ -189,7 +198,11 @@ async def issued_of_account(
 
 @get(
     "/statements/{statement_id:int}",
-    **described("An issued statement", answers(200, StatementOut, 401, 404, 422, 429, 503)),
+    **described(
+        "An issued statement",
+        answers(200, StatementOut, 401, 404, 422, 429, 503),
+        forms=OTHER_FORMS,
+    ),
 )
 async def one_statement(
     request: Call, statement_id: FromPath[int], form: FormatIn = None
