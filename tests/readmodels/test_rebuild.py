@@ -2,13 +2,16 @@
 
 import threading
 import time
+from decimal import Decimal
 
 import psycopg
 import pytest
 
+from application import corrections, holds
+from application.commands import NO_DETAILS
 from readmodels.rebuild import NEXT, RebuildRefused, Rebuilt, rebuild
 from readmodels.view_tables import VIEWS
-from tests.bank import Bank, deposit, transfer
+from tests.bank import Bank, ask, deposit, transfer
 from tests.readmodels.asking import TABLES, dump, project
 from tests.readmodels.processes import (
     head,
@@ -62,6 +65,37 @@ def test_a_rebuild_restores_every_row_every_index_and_every_option(projected: st
     assert dump(projected) == views
     assert schema_of(projected) == schema
     assert rebuilt == Rebuilt(head(projected), {table: len(views[table]) for table in TABLES})
+
+
+def test_holds_and_labels_are_the_same_in_batches_of_any_size_and_after_a_rebuild(
+    database: str,
+) -> None:
+    with Bank(database) as bank:
+        bank.with_accounts({1: 100})
+        for hold_id in (1, 2, 3):
+            bank.submit(
+                holds.place_hold(
+                    *(ask(), 1, hold_id, Decimal(10)),
+                    expires_at=None,
+                    counterparty="a shop",
+                    description="back\\slash",
+                )
+            )
+            part = holds.settle_hold(ask(), 1, hold_id, Decimal(4), NO_DETAILS, keep_rest=True)
+            bank.submit(part)
+        bank.submit(holds.settle_hold(ask(), 1, 2, None, NO_DETAILS))
+        bank.submit(holds.release_hold(ask(), 1, 3))
+        paid = [r for r in bank.log() if r.event.entry][-1:]
+        bank.submit(corrections.categorise(ask(), paid, "rent"))
+        bank.submit(corrections.tag(ask(), paid, ("a", 'b"')))
+    project(database, batch_events=1)
+    views = dump(database)
+
+    rebuild(database)
+
+    assert dump(database) == views
+    assert [len(views[table]) for table in ("holds", "hold_settlements")] == [3, 4]
+    assert len(views["transaction_labels"]) == 2
 
 
 @pytest.mark.parametrize("view", VIEWS)
