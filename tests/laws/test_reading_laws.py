@@ -1,5 +1,6 @@
 """What is read as of any day, as known at any position, is what the whole log says."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
