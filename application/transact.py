@@ -20,7 +20,7 @@ import asyncio
 import datetime as dt
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import msgspec
 import psycopg
@@ -41,8 +41,6 @@ CONNECTION_OPTIONS: Final = (
 )
 # "already committed locally, but might not have been replicated to the standby"
 UNREPLICATED: Final = "01000"
-
-Connection: TypeAlias = psycopg.AsyncConnection[Any]
 
 
 class Unavailable(Exception):
@@ -86,7 +84,7 @@ class Writer:
         self._running: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._stopping = False
-        self._connections: dict[str, Connection] = {}
+        self._connections: dict[str, append.Connection] = {}
         self._unreplicated = False
         # Whether the log was last found where this process left it.
         self._alone = False
@@ -218,7 +216,7 @@ class Writer:
             return None
 
     async def _commit_ahead(self, decided: _Decided, sent: asyncio.Event) -> bool:
-        """Commit if the log still ends where the decisions assumed. False: they were thrown away."""
+        """False where the log does not end where the decisions assumed: they were thrown away."""
         try:
             if decided.rows.commands:
                 self._unreplicated = False
@@ -278,7 +276,7 @@ class Writer:
                 return
 
     async def _decide_locked(
-        self, connection: Connection, batch: list[_Waiting], again: bool
+        self, connection: append.Connection, batch: list[_Waiting], again: bool
     ) -> _Decided:
         commands = [command for waiting in batch for command in waiting.commands]
         touched = {stream for command in commands for stream in command.streams}
@@ -296,8 +294,6 @@ class Writer:
             states.update(self._cache.take(newer, position))
             self._cache.checked(stale, position)
         return self._decide(batch, states, found, found.head, again)
-
-    # --- Both ways.
 
     def _asked(
         self, commands: list[Command], touched: set[str], looked_up: list[Command]
@@ -355,7 +351,7 @@ class Writer:
         answered = set(map(id, batch))
         self._running = [w for w in self._running if id(w) not in answered]
 
-    async def _connected(self, name: str) -> Connection:
+    async def _connected(self, name: str) -> append.Connection:
         connection = self._connections.get(name)
         if connection is None or connection.closed:
             connection = await psycopg.AsyncConnection.connect(
