@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ _numbers = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Where the run was started in the background Ctrl-C is ignored, and programs that tests start
+    # would inherit that; a handler, unlike an ignored signal, is not inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if (config.rootpath / "http" / "__init__.py").exists():
         raise pytest.UsageError(
             "http/__init__.py would shadow the standard library's http: delete it"
