@@ -2,8 +2,8 @@
 
 import itertools
 import os
-import signal
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
