@@ -6,26 +6,22 @@ whole. Nothing here touches the store.
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
+from application.aggregates import Aggregate, kind_of
 from application.append import KnownCommand
 from domain import account as accounts
-from domain import customer as customers
-from domain import labels, periods
+from domain import periods
 from domain.account import Account
 from domain.account_facts import AccountFact
-from domain.customer import Customer
 from domain.facts import Fact
 from domain.holds import expire_holds
-from domain.labels import Labelled, Labels
-from domain.periods import PeriodFact, Periods
+from domain.periods import Periods
 from domain.refusals import KeyReused, Refused
 from ledger.journal import Entry
 from ledger.posting_rules import entry_for
-
-Aggregate: TypeAlias = Account | Customer | Labels | Periods
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -176,36 +172,26 @@ class Books:
         assert state is None or isinstance(state, Periods)
         return state
 
-    def post_periods(
-        self, transaction: Transaction, facts: Sequence[PeriodFact], entry: Entry = ()
+    def add(
+        self,
+        transaction: Transaction,
+        stream: str,
+        facts: Sequence[Fact],
+        entry: Entry | Callable[[Any, Any], Entry] = (),
     ) -> None:
-        state = self.periods()
-        for fact in facts:
-            self._undo.append((periods.STREAM, state))
-            state = periods.evolve(state, fact)
-            self._states[periods.STREAM] = state
-            transaction.drafts.append(Draft(periods.STREAM, state.version, fact, entry))
+        """Draft facts of a stream that is no account's, each with the entry.
 
-    def post_labels(
-        self, transaction: Transaction, transaction_id: int, facts: Sequence[Labelled]
-    ) -> None:
-        stream = labels.stream_of(transaction_id)
+        Where the entry follows from the fact, give its posting rule: it is called with the fact and
+        with the state after it.
+        """
         state = self._states[stream]
-        assert state is None or isinstance(state, Labels)
+        kind, number = kind_of(stream)
         for fact in facts:
             self._undo.append((stream, state))
-            state = labels.evolve(state, fact, transaction_id)
+            state = kind.evolve(state, fact, number)
             self._states[stream] = state
-            transaction.drafts.append(Draft(stream, state.version, fact, ()))
-
-    def post_customer(self, transaction: Transaction, user_id: int, facts: Sequence[Fact]) -> None:
-        stream = customers.stream_of(user_id)
-        state = self._states[stream]
-        for fact in facts:
-            self._undo.append((stream, state))
-            state = customers.evolve(state, fact, user_id)  # type: ignore[arg-type]
-            self._states[stream] = state
-            transaction.drafts.append(Draft(stream, state.version, fact, ()))
+            posted = entry(fact, state) if callable(entry) else entry
+            transaction.drafts.append(Draft(stream, state.version, fact, posted))
 
 
 def answer_known(command: Command, known: KnownCommand, *, replayed: bool) -> Answer:

@@ -136,7 +136,7 @@ def _label(
         assert state is None or isinstance(state, Labels)
         current = state or Labels(transaction_id, first.category, first.tags)
         posted = transaction(ask.actor, NO_DETAILS, books)
-        books.post_labels(posted, transaction_id, decision(current))
+        books.add(posted, stream, decision(current))
         return [posted] if posted.drafts else []
 
     request = {"call": "transactions/label", "transaction_id": transaction_id, **change}

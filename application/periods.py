@@ -47,7 +47,7 @@ def end_year(
         posted = transaction(ask.actor, NO_DETAILS, books)
         posted.booking_date = posted.value_date = last_day(name)
         posted.description = f"Result of the year {name[:4]}"
-        books.post_periods(posted, facts, entry)
+        books.add(posted, periods.STREAM, facts, entry)
         return [posted]
 
     return ask.command({"call": "periods/end-year", "period": name}, (periods.STREAM,), decide)
@@ -106,7 +106,7 @@ def _change(
         check_text("reason", reason)
         posted = transaction(ask.actor, NO_DETAILS, books)
         posted.reason = reason
-        books.post_periods(posted, decision(books.periods() or NONE_CLOSED, books))
+        books.add(posted, periods.STREAM, decision(books.periods() or NONE_CLOSED, books))
         return [posted] if posted.drafts else []
 
     request = {"call": f"periods/{call}", "period": name, "reason": reason}

@@ -7,11 +7,7 @@ every entry stays current. Once another has written, an entry is current only if
 from collections.abc import Iterable
 from typing import Any
 
-from application.books import Aggregate
-from domain import account as accounts
-from domain import customer as customers
-from domain import labels, periods
-from domain.account_facts import TermsFact
+from application.aggregates import Aggregate, Newest, kind_of
 from ledger.journal import decode
 
 
@@ -92,19 +88,11 @@ def restore(
     terms_state: bytes | None,
 ) -> Aggregate:
     """A state from its newest event and, where that one names it, the event of its last terms."""
-    fact = decode(tag, state).fact
-    if stream == periods.STREAM:
-        return periods.Periods(fact.closed, fact.asked, fact.sealed, version)
-    kind, number = stream.rsplit("-", 1)
-    if kind == "customer":
-        return customers.Customer(int(number), fact.role, version)
-    if kind == "transaction":
-        return labels.Labels(int(number), fact.category, fact.tags, version)
-    assert kind == "account", f"no aggregate has streams like {stream}"
-    if isinstance(fact, TermsFact):
-        return accounts.restore(int(number), fact, version, fact, version)
-    assert terms_version is not None
-    assert terms_tag is not None
-    assert terms_state is not None
-    terms = decode(terms_tag, terms_state).fact
-    return accounts.restore(int(number), fact, version, terms, terms_version)
+    kind, number = kind_of(stream)
+    newest = Newest(number, decode(tag, state).fact, version)
+    if terms_version is not None:
+        assert terms_tag is not None
+        assert terms_state is not None
+        terms = decode(terms_tag, terms_state).fact
+        newest = newest._replace(terms=terms, terms_version=terms_version)
+    return kind.restore(newest)

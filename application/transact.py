@@ -26,7 +26,8 @@ import msgspec
 import psycopg
 
 from application import append, clock
-from application.books import Aggregate, Answer, Books, Command
+from application.aggregates import Aggregate
+from application.books import Answer, Books, Command
 from application.decisions import KnownCommands, decide_together
 from application.packed import register
 from application.state_cache import StateCache

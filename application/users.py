@@ -76,7 +76,7 @@ def register_user(
         assert state is None or isinstance(state, Customer)
         actor = Actor(user.user_id, user.role)
         posted = transaction(actor, NO_DETAILS, books)
-        books.post_customer(posted, user.user_id, register(state, user.role))
+        books.add(posted, stream, register(state, user.role))
         for claim in claims:
             books.claim(claim, stream)
         return [posted]

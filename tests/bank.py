@@ -68,7 +68,7 @@ def register(user_id: int, key: str | None = None) -> Command:
         state = books.state(stream)
         assert state is None or isinstance(state, customers.Customer)
         posted = transaction(SYSTEM, NO_DETAILS, books)
-        books.post_customer(posted, user_id, customers.register(state, "user"))
+        books.add(posted, stream, customers.register(state, "user"))
         return [posted] if posted.drafts else []
 
     return ask(key).command({"call": "register", "user_id": user_id}, (stream,), decide)

@@ -38,4 +38,4 @@ def test_every_kind_of_stream_is_folded_to_where_the_writer_left_it(api: Running
     periods = replayed.states["ledger-periods"]
     assert isinstance(periods, Periods)
     assert (periods.closed, periods.sealed) == (("2026-01",), ("2026-01",))
-    assert replayed.states[f"account-{account_id}"].balance == 800  # type: ignore[union-attr]
+    assert replayed.states[f"account-{account_id}"].balance == 800  # type: ignore[attr-defined]

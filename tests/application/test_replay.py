@@ -19,7 +19,7 @@ def test_a_replay_of_the_log_leaves_every_stream_where_the_writer_left_it(databa
     with psycopg.connect(database) as connection:
         replayed = replay(connection)
 
-    balances = {s: a.balance for s, a in replayed.states.items() if s.startswith("account-")}  # type: ignore[union-attr]
+    balances = {s: a.balance for s, a in replayed.states.items() if s.startswith("account-")}  # type: ignore[attr-defined]
     assert balances == balances_of(log)
     assert {s: a.version for s, a in replayed.states.items()} == {
         recorded.originator_id: recorded.originator_version for recorded in log

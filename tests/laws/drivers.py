@@ -12,7 +12,8 @@ import msgspec
 import psycopg
 
 from application import append, clock
-from application.books import Aggregate, Books
+from application.aggregates import Aggregate
+from application.books import Books
 from application.decisions import KnownCommands, decide_together
 from ledger.journal import Recorded, decode
 from tests.bank import CUSTOMER, Bank, read_log, register

@@ -1,0 +1,81 @@
+"""The aggregates: for each kind of stream, how its state follows from its facts.
+
+A stream is named for its kind and the number of the one it belongs to: `account-17`. A state is known
+from the newest event of the stream and, where the `terms` of that event names one, the event of that
+version; `restore` says how, and equals folding the stream by `evolve`.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol
+
+from domain import account, customer, labels, periods, statement
+from domain.account_facts import TermsFact
+
+
+class Aggregate(Protocol):
+    """The state of one stream after `version` events."""
+
+    @property
+    def version(self) -> int: ...
+
+
+class Newest(NamedTuple):
+    """What a state is restored from: the newest fact, and the one that its `terms` names."""
+
+    number: int
+    fact: Any
+    version: int
+    terms: Any = None
+    terms_version: int = 0
+
+
+class Kind(NamedTuple):
+    """`evolve` takes the state (None before the first fact), a fact, and the number of the stream."""
+
+    evolve: Callable[[Any, Any, int], Aggregate]
+    restore: Callable[[Newest], Aggregate]
+
+
+def kind_of(stream: str) -> tuple[Kind, int]:
+    """The kind of a stream, and its number; 0 for a kind that has one stream only."""
+    kind, _, number = stream.rpartition("-")
+    return KINDS[kind], int(number) if number.isdecimal() else 0
+
+
+def _restored_account(newest: Newest) -> Aggregate:
+    number, fact, version, terms, terms_version = newest
+    if isinstance(fact, TermsFact):
+        return account.restore(number, fact, version, fact, version)
+    assert terms is not None, f"the terms of account {number} are not in the log"
+    return account.restore(number, fact, version, terms, terms_version)
+
+
+def _restored_customer(newest: Newest) -> Aggregate:
+    return customer.Customer(newest.number, newest.fact.role, newest.version)
+
+
+def _restored_labels(newest: Newest) -> Aggregate:
+    return labels.Labels(newest.number, newest.fact.category, newest.fact.tags, newest.version)
+
+
+def _evolved_periods(state: periods.Periods | None, fact: Any, _number: int) -> Aggregate:
+    return periods.evolve(state, fact)
+
+
+def _restored_periods(newest: Newest) -> Aggregate:
+    fact = newest.fact
+    return periods.Periods(fact.closed, fact.asked, fact.sealed, newest.version)
+
+
+def _restored_statements(newest: Newest) -> Aggregate:
+    return statement.Statements(newest.number, newest.version)
+
+
+# By what stands before the number in the name of a stream.
+KINDS: Final[dict[str, Kind]] = {
+    "account": Kind(account.evolve, _restored_account),
+    "customer": Kind(customer.evolve, _restored_customer),
+    "transaction": Kind(labels.evolve, _restored_labels),
+    "ledger": Kind(_evolved_periods, _restored_periods),
+    "statements": Kind(statement.evolve, _restored_statements),
+}
