@@ -43,7 +43,10 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 class Transaction(msgspec.Struct, kw_only=True):
-    """What will stand under one transaction id."""
+    """What will stand under one transaction id.
+
+    `statements` run in the commit that records it: rows that must be there if and only if it is.
+    """
 
     actor: str
     booking_date: dt.date
@@ -53,6 +56,7 @@ class Transaction(msgspec.Struct, kw_only=True):
     description: str | None = None
     reason: str | None = None
     drafts: list[Draft] = []
+    statements: list[tuple[str, tuple[Any, ...]]] = []
 
 
 class Posted(msgspec.Struct, frozen=True):

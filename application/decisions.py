@@ -112,6 +112,7 @@ def _append(transaction: Transaction, key: str, rows: Batch) -> Posted:
         events.append(
             (draft.stream.encode(), draft.version, draft.fact.TAG.encode(), encode(event))
         )
+    rows.statements.extend(transaction.statements)
     return Posted(transaction_id, rows.last_position, recorded_at, transaction)
 
 

@@ -40,6 +40,20 @@ CREATE TABLE claims (
     holder text COLLATE "C" NOT NULL
 );
 
+-- What is to be sent to a payment gateway: a row a payment, from the commit that authorised it until
+-- its outcome is final. Whoever takes a row moves `due_at` on by the length of a lease.
+CREATE TABLE outbox (
+    payment_id bigint PRIMARY KEY,
+    gateway text NOT NULL,
+    message bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    due_at timestamptz NOT NULL DEFAULT now(),
+    attempts integer NOT NULL DEFAULT 0,
+    -- Whether an attempt was ever left without an answer: then the payment may have happened.
+    in_doubt boolean NOT NULL DEFAULT false
+);
+CREATE INDEX outbox_due ON outbox (gateway, due_at);
+
 CREATE SEQUENCE account_ids;
 CREATE SEQUENCE hold_ids;
 CREATE SEQUENCE statement_ids;
