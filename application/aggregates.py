@@ -8,7 +8,7 @@ version; `restore` says how, and equals folding the stream by `evolve`.
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
-from domain import account, customer, labels, periods, statement
+from domain import account, business_days, customer, labels, periods, statement
 from domain.account_facts import TermsFact
 
 
@@ -67,6 +67,14 @@ def _restored_periods(newest: Newest) -> Aggregate:
     return periods.Periods(fact.closed, fact.asked, fact.sealed, newest.version)
 
 
+def _evolved_days(state: business_days.BusinessDays | None, fact: Any, _number: int) -> Aggregate:
+    return business_days.evolve(state, fact)
+
+
+def _restored_days(newest: Newest) -> Aggregate:
+    return business_days.restore(newest.fact, newest.version)
+
+
 def _restored_statements(newest: Newest) -> Aggregate:
     return statement.Statements(newest.number, newest.version)
 
@@ -77,5 +85,6 @@ KINDS: Final[dict[str, Kind]] = {
     "customer": Kind(customer.evolve, _restored_customer),
     "transaction": Kind(labels.evolve, _restored_labels),
     "ledger": Kind(_evolved_periods, _restored_periods),
+    "business": Kind(_evolved_days, _restored_days),
     "statements": Kind(statement.evolve, _restored_statements),
 }

@@ -122,3 +122,15 @@ def release_hold(ask: Ask, account_id: int, hold_id: int) -> Command:
         return [posted]
 
     return ask.command(request, (stream_of(account_id),), decide)
+
+
+def expire_holds(ask: Ask, account_id: int, details: Details) -> Command:
+    """Give back what was held until an instant that has passed, on an account of any standing."""
+    request = {"call": "holds/expire", "account_id": account_id, **details.request()}
+
+    def decide(books: Books) -> list[Transaction]:
+        posted = transaction_of(ask.actor, details, books)
+        books.lapse(posted, account_id)
+        return [posted] if posted.drafts else []
+
+    return ask.command(request, (stream_of(account_id), *late_streams(details)), decide)

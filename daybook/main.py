@@ -1,6 +1,7 @@
 """The command line. Each command imports what it needs when it is called, so that `--help` is quick."""
 
 import argparse
+import datetime as dt
 import importlib
 import os
 import sys
@@ -22,6 +23,7 @@ EXPECTED: Final = (
     ("daybook.demo_loading", "DemoRefused"),
     ("daybook.berka_files", "BerkaError"),
     ("daybook.statements", "StatementsRefused"),
+    ("daybook.end_of_day.run", "EndOfDayRefused"),
     ("daybook.bench.processes", "BenchError"),
     ("migrations.runner", "MigrationError"),
     ("readmodels.rebuild", "RebuildRefused"),
@@ -84,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
 
     _add_import(commands)
     _add_statements(commands)
+    _add_end_of_day(commands)
     _add_staff(commands)
     _add_bench(commands)
 
@@ -120,6 +123,27 @@ def _add_statements(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     statements.set_defaults(run=_later("daybook.statements", "run"))
 
 
+def _add_end_of_day(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    ending = commands.add_parser("end-of-day", help="what falls due on a business day, once")
+    _add_data(ending)
+    ending.add_argument(
+        "date",
+        nargs="?",
+        type=_date,
+        metavar="DATE",
+        help="the day; all that are due and over unless given",
+    )
+    ending.add_argument(
+        "--from",
+        dest="first",
+        type=_date,
+        metavar="DATE",
+        help="the first day the bank ends; up to DATE, or yesterday",
+    )
+    ending.add_argument("--dry-run", action="store_true", help="list what it would do")
+    ending.set_defaults(run=_later("daybook.end_of_day.command", "run"))
+
+
 def _add_staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     staff = commands.add_parser("staff", help="those who work at the bank")
     actions = staff.add_subparsers(metavar="ACTION", required=True)
@@ -150,6 +174,13 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data", metavar="DIR", type=Path, help="the data folder; DAYBOOK_DATA, or ./.daybook"
     )
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a date is like 2026-03-31, not {text!r}") from None
 
 
 def _port(text: str) -> int:

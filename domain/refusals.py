@@ -35,6 +35,7 @@ the one that would receive is looked at before the one that would pay.
     |  |- PeriodAlreadyClosed
     |  |- PeriodNotClosed
     |  |- SamePerson
+    |  |- BusinessDayOutOfTurn
     |  |- TransactionAlreadyReversed
     |  |- TransactionNotReversible
     |  |- ReversalAboveAmount
@@ -190,6 +191,10 @@ class PeriodNotClosed(Conflicting):
 
 class SamePerson(Conflicting):
     detail = "Two different people {action}; the first cannot be the second."
+
+
+class BusinessDayOutOfTurn(Conflicting):
+    detail = "The end of {due} comes before that of {date}."
 
 
 class TransactionAlreadyReversed(Conflicting):

@@ -11,6 +11,7 @@ import msgspec
 
 # These are imported so that the table of facts holds every tag wherever events are read.
 from domain import account as _account  # noqa: F401
+from domain import business_days as _business_days  # noqa: F401
 from domain import customer as _customer  # noqa: F401
 from domain import labels as _labels  # noqa: F401
 from domain import periods as _periods  # noqa: F401

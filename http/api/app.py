@@ -15,6 +15,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api import (
     account_readings,
     accounts,
+    business_days,
     health,
     holds,
     labels,
@@ -65,6 +66,7 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     *restatements.HANDLERS,
     *ledger.HANDLERS,
     *periods.HANDLERS,
+    *business_days.HANDLERS,
     *reports.HANDLERS,
     *health.HANDLERS,
 ]

@@ -111,6 +111,7 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.PeriodAlreadyClosed: Row(409, "The period is closed already"),
     refusals.PeriodNotClosed: Row(409, "The period is not closed"),
     refusals.SamePerson: Row(409, "It takes two different people"),
+    refusals.BusinessDayOutOfTurn: Row(409, "Another business day comes first"),
     refusals.ReversalAboveAmount: Row(409, "More than was moved cannot be moved back"),
     refusals.HoldAboveLimit: Row(409, "More than is held cannot be settled"),
     refusals.TooManyHolds: Row(409, "The account has too many holds"),

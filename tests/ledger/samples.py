@@ -35,6 +35,7 @@ from domain.account_facts import (
     Unfrozen,
     Withdrawn,
 )
+from domain.business_days import EndBegun, Ended, StepTotals
 from domain.customer import Registered
 from domain.facts import Fact
 from domain.labels import Labelled
@@ -97,6 +98,12 @@ FACTS: tuple[Fact, ...] = (
         sha256="4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
     ),
     Reopened(period="2024-01"),
+    EndBegun(date=dt.date(2024, 2, 29), ended=dt.date(2024, 2, 28)),
+    Ended(
+        date=dt.date(2024, 2, 29),
+        ended=dt.date(2024, 2, 29),
+        steps=(StepTotals("holds", 2, 0), StepTotals("interest", 40, 1, (("EUR", 1234),))),
+    ),
     Labelled(category="rent", tags=("home",)),
     StatementIssued(
         statement_id=5,
@@ -121,6 +128,7 @@ STREAMS = {
     "customer": "customer-7",
     "account": "account-456",
     "period": "ledger-periods",
+    "business-day": "business-days",
     "transaction": "transaction-12",
     "statement": "statements-456",
 }
