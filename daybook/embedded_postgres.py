@@ -208,8 +208,6 @@ def _is_postgres_on(folder: Path, pid: int) -> bool:
 def _make_data_folder(folder: Path, programs: Path, identity: Identity, durable: bool) -> None:
     """Make the data folder if it is absent, under another name until it is whole."""
     if not folder.exists():
-        for left in folder.parent.glob("postgres.unfinished-*"):
-            shutil.rmtree(left, ignore_errors=True)
         # A new name each time: the initdb of a killed program may still be writing to the old.
         unfinished = Path(tempfile.mkdtemp(prefix="postgres.unfinished-", dir=folder.parent))
         os.chown(unfinished, identity.uid, identity.gid)
@@ -230,6 +228,9 @@ def _make_data_folder(folder: Path, programs: Path, identity: Identity, durable:
         if done.returncode != 0:
             raise EmbeddedPostgresError(f"initdb failed: {_last_line(done.stderr)}")
         unfinished.rename(folder)
+        # Last, when what a killed program's initdb had started has long come to its end.
+        for left in folder.parent.glob("postgres.unfinished-*"):
+            shutil.rmtree(left, ignore_errors=True)
     try:
         made_by = int((folder / "PG_VERSION").read_text())
     except (OSError, ValueError):

@@ -159,9 +159,11 @@ CREATE TABLE readmodels.transaction_labels (
 CREATE UNIQUE INDEX transaction_labels_transaction ON readmodels.transaction_labels
     (transaction_id, position);
 
--- Debits and credits of each ledger account by booking date and kind, within runs of 4,096 positions,
--- so that a trial balance as known at any position adds few rows and one unfinished run.
+-- Debits and credits of each ledger account by booking date and kind, within runs of 1,024 positions;
+-- sixteen runs of one level are one of the next, which is added once they are over. So a trial balance
+-- as known at any position adds at most fifteen runs a level and one unfinished run.
 CREATE TABLE readmodels.ledger_totals (
+    level smallint NOT NULL,
     run bigint NOT NULL,
     ledger_account smallint NOT NULL,
     currency text NOT NULL,
@@ -171,4 +173,4 @@ CREATE TABLE readmodels.ledger_totals (
     credits bigint NOT NULL
 );
 CREATE UNIQUE INDEX ledger_totals_run ON readmodels.ledger_totals
-    (run, ledger_account, currency, booking_date, kind);
+    (level, run, ledger_account, currency, booking_date, kind);

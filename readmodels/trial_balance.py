@@ -9,13 +9,35 @@ from ledger.trial_balance import TrialBalanceLine
 from readmodels.moments import Moment
 from readmodels.reading import Connection
 
-# A run is 2 ** RUN_BITS positions: position >> RUN_BITS.
-RUN_BITS: Final = 12
+# A run of the lowest level is 2 ** RUN_BITS positions, `position >> RUN_BITS`; one of each next level is
+# 2 ** LEVEL_BITS runs of the level below.
+RUN_BITS: Final = 10
+LEVEL_BITS: Final = 4
+LEVELS: Final = 6
+
+
+def bits_of(level: int) -> int:
+    """A run of the level is two to the power of so many positions."""
+    return RUN_BITS + LEVEL_BITS * level
+
+
+def _whole_runs(columns: str) -> str:
+    """The totals of the fewest whole runs before `known_at`: the longest first, then what they leave."""
+    selects = []
+    for level in reversed(range(LEVELS)):
+        above = level + 1 < LEVELS
+        left = f"run >= %(known_at)s::bigint >> {bits_of(level + 1)} << {LEVEL_BITS} AND "
+        selects.append(
+            f"SELECT {columns} FROM readmodels.ledger_totals"
+            f" WHERE level = {level} AND {left if above else ''}"
+            f"run < %(known_at)s::bigint >> {bits_of(level)} AND booking_date <= %(as_of)s"
+        )
+    return " UNION ALL ".join(selects)
+
 
 TRIAL_BALANCE: Final = f"""
     SELECT ledger_account, currency, sum(debits)::bigint, sum(credits)::bigint
-      FROM (SELECT ledger_account, currency, debits, credits FROM readmodels.ledger_totals
-             WHERE run < %(known_at)s::bigint >> {RUN_BITS} AND booking_date <= %(as_of)s
+      FROM ({_whole_runs("ledger_account, currency, debits, credits")}
              UNION ALL
             SELECT ledger_account, currency, debit, credit FROM readmodels.journal_lines
              WHERE position >= %(known_at)s::bigint >> {RUN_BITS} << {RUN_BITS}
@@ -26,9 +48,7 @@ TRIAL_BALANCE: Final = f"""
 TOTALS: Final = f"""
     SELECT ledger_account, currency, kind, booking_date < %(booked_from)s AS earlier,
            sum(debits)::bigint, sum(credits)::bigint
-      FROM (SELECT ledger_account, currency, kind, booking_date, debits, credits
-              FROM readmodels.ledger_totals
-             WHERE run < %(known_at)s::bigint >> {RUN_BITS} AND booking_date <= %(as_of)s
+      FROM ({_whole_runs("ledger_account, currency, kind, booking_date, debits, credits")}
              UNION ALL
             SELECT l.ledger_account, l.currency, t.kind, l.booking_date, l.debit, l.credit
               FROM readmodels.journal_lines l

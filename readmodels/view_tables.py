@@ -9,6 +9,7 @@ from readmodels.copy_text import array_of
 from readmodels.fold import ACCOUNT, AccountState, Batch
 from readmodels.hold_rows import HoldRows
 from readmodels.transaction_rows import TransactionRows
+from readmodels.trial_balance import LEVEL_BITS, LEVELS, bits_of
 
 SyncConnection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -62,11 +63,21 @@ PUT_HOLDERS: Final = """
 """
 PUT_TOTALS: Final = """
     INSERT INTO {schema}.ledger_totals AS t
-           (run, booking_date, ledger_account, currency, kind, debits, credits)
-    SELECT * FROM unnest(%s::bigint[], %s::date[], %s::smallint[], %s::text[], %s::text[],
+           (level, run, booking_date, ledger_account, currency, kind, debits, credits)
+    SELECT 0, * FROM unnest(%s::bigint[], %s::date[], %s::smallint[], %s::text[], %s::text[],
                          %s::bigint[], %s::bigint[])
-        ON CONFLICT (run, ledger_account, currency, booking_date, kind) DO UPDATE
+        ON CONFLICT (level, run, ledger_account, currency, booking_date, kind) DO UPDATE
        SET debits = t.debits + excluded.debits, credits = t.credits + excluded.credits
+"""
+# Runs of a level that are over become one of the next; what happens later belongs to later runs.
+SUM_RUNS: Final = """
+    INSERT INTO {schema}.ledger_totals
+           (level, run, booking_date, ledger_account, currency, kind, debits, credits)
+    SELECT level + 1, run / %s, booking_date, ledger_account, currency, kind,
+           sum(debits), sum(credits)
+      FROM {schema}.ledger_totals
+     WHERE level = %s AND run >= %s AND run < %s
+     GROUP BY 1, 2, 3, 4, 5, 6
 """
 MARK_REVERSED: Final = """
     UPDATE {schema}.transactions t SET reversed_by = n.reversed_by
@@ -110,14 +121,26 @@ def write(
         _write_transactions(connection, schema, batch.transactions)
     if "holds" in views:
         _write_holds(connection, schema, batch.holds)
-    if "ledger_totals" in views and batch.totals:
+    if "ledger_totals" in views:
+        _write_totals(connection, schema, batch)
+    _write_accounts(connection, schema, batch)
+
+
+def _write_totals(connection: SyncConnection, schema: str, batch: Batch) -> None:
+    if batch.totals:
         rows = [
             (run, booked, *key, *total)
             for (run, booked), sums in batch.totals.items()
             for key, total in sums.items()
         ]
         _run(connection, PUT_TOTALS, schema, *map(array_of, zip(*rows, strict=True)))
-    _write_accounts(connection, schema, batch)
+    fan = 1 << LEVEL_BITS
+    for level in range(LEVELS - 1):
+        # The runs of the next level that were not over before the batch and are after it.
+        bits = bits_of(level + 1)
+        first, end = (batch.after + 1) >> bits, (batch.last + 1) >> bits
+        if first < end:
+            _run(connection, SUM_RUNS, schema, fan, level, first * fan, end * fan)
 
 
 def _write_transactions(connection: SyncConnection, schema: str, made: TransactionRows) -> None:
