@@ -167,6 +167,9 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     bench.add_argument(
         "--page", metavar="FILE", type=Path, help="where to write it; docs/benchmarks.md if full"
     )
+    bench.add_argument(
+        "--only", choices=("bank", "years"), help="a part; its page goes to the data folder"
+    )
     bench.set_defaults(run=_later("daybook.bench.run", "run"))
 
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, LiteralString
@@ -46,6 +46,12 @@ SIZES: Final[LiteralString] = """
              WHERE n.nspname = 'readmodels' AND c.relkind = 'r')::bigint AS "the read models",
            pg_database_size(current_database()) AS "the database",
            (pg_current_wal_lsn() - '0/0')::bigint AS "the write-ahead log"
+"""
+
+
+MARKED: Final = """
+    SELECT 1 FROM pg_database
+     WHERE datname = %s AND shobj_description(oid, 'pg_database') = %s
 """
 
 
@@ -91,11 +97,44 @@ class Databases:
         self._made.append(name)
         return make_conninfo(self.server, dbname=name)
 
+    def kept(self, name: str, mark: str, fill: Callable[[str], None]) -> str:
+        """A database that outlives the run: migrated and filled, unless that was done under the mark.
+
+        The mark is set last, so what was cut short is made again.
+        """
+        name = f"daybook_bench_kept_{name}"
+        conninfo = make_conninfo(self.server, dbname=name)
+        with psycopg.connect(self.server, autocommit=True) as connection:
+            if connection.execute(MARKED, (name, mark)).fetchone() is not None:
+                return conninfo
+            dropped = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+            connection.execute(dropped.format(sql.Identifier(name)))
+            created = sql.SQL("CREATE DATABASE {} TEMPLATE template0")
+            connection.execute(created.format(sql.Identifier(name)))
+            migrate(conninfo)
+            fill(conninfo)
+            settle(conninfo)
+            marked = sql.SQL("COMMENT ON DATABASE {} IS {}")
+            connection.execute(marked.format(sql.Identifier(name), sql.Literal(mark)))
+        return conninfo
+
     def _drop(self, name: str) -> None:
         dropped = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
         with psycopg.connect(self.server, autocommit=True) as connection:
             connection.execute(dropped)
         self._made.remove(name)
+
+
+@contextmanager
+def kept_server(settings: Settings) -> Iterator[Databases]:
+    """The same, for databases that are kept: an embedded cluster of theirs is kept, too."""
+    with ExitStack() as stack:
+        server = settings.database_url
+        if server is None:
+            folder = settings.data / "bench" / "kept"
+            server = stack.enter_context(embedded_postgres(folder, pg_bin=settings.pg_bin))
+        check_server(server)
+        yield Databases(server)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ Unit: TypeAlias = Literal[
     "events",
     "MB",
     "bytes",
+    "times",
 ]
 
 TPC_B: Final = "tpc-b"
@@ -61,6 +62,8 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: tuple[int, ...]
     connections: tuple[int, ...]
     readings: int
+    # Journal lines of the five years that are kept, smallest first; an account for every hundred.
+    histories: tuple[int, ...]
     pgbench_scale: int
     pgbench_seconds: int
 
@@ -73,6 +76,7 @@ FULL: Final = Scale(
     in_flight=(64, 256, 1024, 4096),
     connections=(1, 16, 64),
     readings=2_000,
+    histories=(100_000, 1_000_000, 10_000_000),
     pgbench_scale=10,
     pgbench_seconds=8,
 )
@@ -84,6 +88,7 @@ QUICK: Final = Scale(
     in_flight=(64, 1024),
     connections=(1, 16, 64),
     readings=200,
+    histories=(10_000, 100_000),
     pgbench_scale=10,
     pgbench_seconds=2,
 )

@@ -21,7 +21,7 @@ from daybook.bench.http_client import Load, Requests, requesting
 from daybook.bench.over_http import add_round, heads
 from daybook.bench.processes import apart
 from daybook.bench.serving import HOST, Server
-from daybook.bench.workload import PAST_DAYS, draw, holder_of, oldest_day
+from daybook.bench.workload import Past, draw, holder_of, past_of
 from readmodels.account_lines import lines
 from readmodels.balances import balance
 from readmodels.moments import Moment, resolve
@@ -31,7 +31,7 @@ SECONDS_MAX: Final = 60.0
 LINES: Final = "SELECT count(*) FROM readmodels.journal_lines"
 HEAD: Final = "SELECT position FROM readmodels.projection"
 
-Query: TypeAlias = Callable[[psycopg.AsyncConnection[Any], "Question"], Awaitable[object]]
+Query: TypeAlias = Callable[[psycopg.AsyncConnection[Any], "Question", Moment], Awaitable[object]]
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -59,17 +59,16 @@ KINDS: Final = (
 )
 
 
-def questions(kind: Kind, hot: bool, accounts: int, head: int, number: int) -> Iterator[Question]:
+def questions(kind: Kind, hot: bool, past: Past, head: int, number: int) -> Iterator[Question]:
     """So many questions of a kind, the same ones each time."""
     chance = random.Random(5)
-    drawn = draw("zipf", accounts, 6, number)
-    first = oldest_day()
+    drawn = draw("zipf", past.accounts, 6, number)
     # From the funding of the accounts on: before it there is nothing to find.
-    funded = min(head, 2 * accounts + 100)
+    funded = min(head, 2 * past.accounts + 100)
     for index in range(number):
         yield Question(
             1 if hot else drawn.sources[index],
-            first + dt.timedelta(days=chance.randint(0, PAST_DAYS)) if kind.as_of else None,
+            past.first + dt.timedelta(days=chance.randint(0, past.days)) if kind.as_of else None,
             chance.randint(funded, head) if kind.known_at else None,
         )
 
@@ -92,11 +91,11 @@ def reading_requests(tokens: list[str], asked: list[Question], history: bool) ->
 
 def measure_over_http(server: Server, conninfo: str, scale: Scale) -> list[Measured]:
     """Each kind of question over one connection, one after another."""
-    head = count(conninfo, HEAD)
+    head, past = count(conninfo, HEAD), past_of(scale)
     figures = []
     with apart(requesting, HOST, server.port) as client:
         for kind, hot, measured in _figures(conninfo, "http", "over HTTP"):
-            asked = list(questions(kind, hot, scale.accounts, head, scale.readings))
+            asked = list(questions(kind, hot, past, head, scale.readings))
             for _ in range(scale.rounds):
                 load = Load(
                     make=reading_requests,
@@ -118,14 +117,14 @@ def measure_directly(conninfo: str, scale: Scale) -> list[Measured]:
 
 
 async def _measure_directly(conninfo: str, scale: Scale) -> list[Measured]:
-    head = count(conninfo, HEAD)
+    head, past = count(conninfo, HEAD), past_of(scale)
     figures = []
     async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
         for kind, hot, measured in _figures(conninfo, "direct", "asked directly"):
-            asked = list(questions(kind, hot, scale.accounts, head, scale.readings))
-            query = _history if kind.history else _balance
+            asked = list(questions(kind, hot, past, head, scale.readings))
+            query = _history if kind.history else ask_balance
             for _ in range(scale.rounds):
-                latencies = sorted(await _timed(connection, query, asked))
+                latencies = sorted(await timed(connection, query, asked, past.last))
                 measured.p50_ms.append(percentile_ms(latencies, 0.5))
                 measured.p99_ms.append(percentile_ms(latencies, 0.99))
                 measured.values.append(measured.p99_ms[-1])
@@ -133,30 +132,32 @@ async def _measure_directly(conninfo: str, scale: Scale) -> list[Measured]:
     return figures
 
 
-async def _timed(
-    connection: psycopg.AsyncConnection[Any], query: Query, asked: list[Question]
+async def timed(
+    connection: psycopg.AsyncConnection[Any], query: Query, asked: list[Question], today: dt.date
 ) -> list[float]:
+    """The seconds that each answer took, one question after another."""
     latencies = []
     for question in asked:
         began = time.monotonic()
-        found = await query(connection, question)
+        moment = await resolve(
+            connection, as_of=question.as_of, known_at=question.known_at, today=today
+        )
+        found = await query(connection, question, moment)
         latencies.append(time.monotonic() - began)
         assert found, f"nothing is known of {question}"
     return latencies
 
 
-async def _balance(connection: psycopg.AsyncConnection[Any], question: Question) -> object:
-    return await balance(connection, question.account_id, await _moment(connection, question))
+async def ask_balance(
+    connection: psycopg.AsyncConnection[Any], question: Question, moment: Moment
+) -> object:
+    return await balance(connection, question.account_id, moment)
 
 
-async def _history(connection: psycopg.AsyncConnection[Any], question: Question) -> object:
-    moment = await _moment(connection, question)
+async def _history(
+    connection: psycopg.AsyncConnection[Any], question: Question, moment: Moment
+) -> object:
     return await lines(connection, question.account_id, moment, limit=PAGE)
-
-
-async def _moment(connection: psycopg.AsyncConnection[Any], question: Question) -> Moment:
-    today = oldest_day() + dt.timedelta(days=PAST_DAYS)
-    return await resolve(connection, as_of=question.as_of, known_at=question.known_at, today=today)
 
 
 def _figures(conninfo: str, way: str, told: str) -> Iterator[tuple[Kind, bool, Measured]]:

@@ -17,6 +17,7 @@ ITEMS: Final = {
     "e": "(e) reads: p99 over one connection",
     "f": "(f) rebuild and replay",
     "g": "(g) a real bank brought in",
+    "h": "(h) five years, in three sizes",
     "memory": "memory",
     "disk": "disk",
 }

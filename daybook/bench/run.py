@@ -14,6 +14,7 @@ import uvloop
 from application import clock
 from daybook.bench import (
     berka,
+    five_years,
     over_http,
     pgbench,
     projecting,
@@ -21,15 +22,16 @@ from daybook.bench import (
     rebuilding,
     write_path,
 )
-from daybook.bench.databases import Databases, machine, measured_server, settle
+from daybook.bench.databases import Databases, kept_server, machine, measured_server, settle
 from daybook.bench.figures import FULL, QUICK, Measured, Results, Scale
 from daybook.bench.report import lines, page
 from daybook.bench.serving import serving
-from daybook.bench.workload import found_bank, write_past
+from daybook.bench.workload import found_bank, past_of, write_past
 from daybook.berka_files import find_files
 from daybook.settings import Settings, read_settings
 
 PAGE: Final = Path("docs/benchmarks.md")
+PARTS: Final = ("bank", "years")
 BERKA_VARIABLE: Final = "DAYBOOK_BERKA_DIR"
 
 
@@ -38,12 +40,13 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_settings()
     folder = berka_folder(arguments.berka, os.environ)
     scale = QUICK if arguments.quick else FULL
-    results = bench(settings, scale, folder)
+    results = bench(settings, scale, folder, only=arguments.only)
     told = settings.data / "bench"
     told.mkdir(parents=True, exist_ok=True)
-    raw = told / f"{'quick' if arguments.quick else 'full'}-{results.began_at:%Y%m%dT%H%M%SZ}.json"
+    name = "-".join(filter(None, ("quick" if arguments.quick else "full", arguments.only)))
+    raw = told / f"{name}-{results.began_at:%Y%m%dT%H%M%SZ}.json"
     raw.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
-    text = arguments.page or (told / "quick.md" if arguments.quick else PAGE)
+    text = arguments.page or (PAGE if name == "full" else told / f"{name}.md")
     text.parent.mkdir(parents=True, exist_ok=True)
     text.write_text(page(results), encoding="utf-8")
     print(f"daybook: the page is {text}, the figures are {raw}")
@@ -58,23 +61,36 @@ def berka_folder(given: Path | None, environ: Mapping[str, str]) -> Path | None:
     return named
 
 
-def bench(settings: Settings, scale: Scale, berka_files: Path | None) -> Results:
-    """Measure everything on one server. Nothing else should run on the machine meanwhile."""
-    began_at, began = clock.now(), time.monotonic()
+def bench(
+    settings: Settings, scale: Scale, berka_files: Path | None, *, only: str | None = None
+) -> Results:
+    """Measure everything, or one of `PARTS`. Nothing else should run on the machine meanwhile."""
+    began = time.monotonic()
+    results = Results(began_at=clock.now(), seconds=0.0, scale=scale, machine={}, measured=[])
+    if only in (None, "bank"):
+        _measure_new_banks(results, settings, scale, berka_files)
+    if only in (None, "years"):
+        with kept_server(settings) as databases:
+            results.machine = results.machine or machine(databases.server)
+            _say("(h) five years; made the first time, which takes a quarter of an hour")
+            for measured in five_years.measure(databases, scale):
+                _add(results, [measured])
+    results.seconds = time.monotonic() - began
+    return results
+
+
+def _measure_new_banks(
+    results: Results, settings: Settings, scale: Scale, berka_files: Path | None
+) -> None:
+    """All that is measured on banks that are made for it, on one server."""
     pgbench_program = pgbench.find_pgbench(settings.pg_bin)
     with measured_server(settings) as databases:
-        results = Results(
-            began_at=began_at,
-            seconds=0.0,
-            scale=scale,
-            machine=machine(databases.server),
-            measured=[],
-        )
+        results.machine = machine(databases.server)
         yard = databases.empty("pgbench")
         tpc_b = pgbench.Yardstick(pgbench_program, yard, scale)
         _say("making the bank")
         template = databases.migrated("template")
-        uvloop.run(found_bank(template, scale))
+        uvloop.run(found_bank(template, past_of(scale)))
         pgbench.prepare(pgbench_program, yard, scale)
         settle(yard)
         _measure_writing(results, databases, template, scale, tpc_b)
@@ -87,8 +103,6 @@ def bench(settings: Settings, scale: Scale, berka_files: Path | None) -> Results
         else:
             _say("(g) the Berka bank")
             _add(results, berka.measure(databases, berka_files, scale))
-    results.seconds = time.monotonic() - began
-    return results
 
 
 def _measure_writing(
@@ -118,7 +132,7 @@ def _measure_bank(
     conninfo = databases.copy_of("bank", template)
     databases.drop(template)
     _say("(a) with the projector")
-    uvloop.run(write_past(conninfo, scale))
+    uvloop.run(write_past(conninfo, past_of(scale)))
     projection = projecting.measure_projection(conninfo)
     settle(conninfo)
     _add(results, tpc_b.beside(lambda: projecting.measure_beside(conninfo, scale)))

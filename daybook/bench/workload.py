@@ -96,12 +96,36 @@ def oldest_day() -> dt.date:
     return business_date(now(), dt.UTC) - dt.timedelta(days=PAST_DAYS)
 
 
-async def found_bank(conninfo: str, scale: Scale) -> None:
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """So many transfers between so many accounts, spread over so many days from the first on."""
+
+    accounts: int
+    transfers: int
+    first: dt.date
+    days: int
+    opening_balance: Decimal = OPENING_BALANCE
+
+    @property
+    def last(self) -> dt.date:
+        return self.first + dt.timedelta(days=self.days)
+
+
+def past_of(scale: Scale) -> Past:
+    """The two years that the reads are asked about."""
+    return Past(
+        accounts=scale.accounts,
+        transfers=scale.past_transfers,
+        first=oldest_day(),
+        days=PAST_DAYS,
+    )
+
+
+async def found_bank(conninfo: str, past: Past) -> None:
     """Customers who can sign in, with their accounts and the money on them."""
     passwords = Passwords(environment="dev")
     password_hash = await passwords.hash(PASSWORD)
     passwords.close()
-    opened_on = oldest_day()
+    opened_on = past.first
     funded = Details(booking_date=opened_on, reason="opening balance")
 
     def commands() -> Iterator[Command]:
@@ -110,7 +134,7 @@ async def found_bank(conninfo: str, scale: Scale) -> None:
             yield register(
                 name, NewUser(user_id, name, f"{name}@bank.example", "user", password_hash)
             )
-        for account_id in range(1, scale.accounts + 1):
+        for account_id in range(1, past.accounts + 1):
             yield open_account(
                 ask(f"open-{account_id}"),
                 account_id=account_id,
@@ -119,27 +143,26 @@ async def found_bank(conninfo: str, scale: Scale) -> None:
                 currency=CURRENCY,
                 opened_on=opened_on,
             )
-        for account_id in range(1, scale.accounts + 1):
-            yield deposit(ask(f"fund-{account_id}"), account_id, OPENING_BALANCE, funded)
+        for account_id in range(1, past.accounts + 1):
+            yield deposit(ask(f"fund-{account_id}"), account_id, past.opening_balance, funded)
 
     await write(conninfo, commands())
     async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
-        for sequence, count in (("user_ids", HOLDERS), ("account_ids", scale.accounts)):
+        for sequence, count in (("user_ids", HOLDERS), ("account_ids", past.accounts)):
             await connection.execute("SELECT setval(%s::regclass, %s)", (sequence, count))
 
 
-async def write_past(conninfo: str, scale: Scale) -> None:
-    """Two years of transfers in the order of their days, but for those that were booked late."""
-    draws = draw("zipf", scale.accounts, 2, scale.past_transfers)
+async def write_past(conninfo: str, past: Past) -> None:
+    """The transfers in the order of their days, but for those that were booked late."""
+    draws = draw("zipf", past.accounts, 2, past.transfers)
     chance = random.Random(3)
-    first = oldest_day()
 
     def commands() -> Iterator[Command]:
-        for number in range(scale.past_transfers):
-            days = PAST_DAYS * number // scale.past_transfers
+        for number in range(past.transfers):
+            days = past.days * number // past.transfers
             if number % LATE_EVERY == 0:
                 days = max(0, days - chance.randint(1, LATE_DAYS_MAX))
-            booked = Details(booking_date=first + dt.timedelta(days=days), reason="the past")
+            booked = Details(booking_date=past.first + dt.timedelta(days=days), reason="the past")
             yield draws.transfer(number, f"past-{number}", booked)
 
     await write(conninfo, commands())
