@@ -72,7 +72,7 @@ def bench(
     if only in (None, "years"):
         with kept_server(settings) as databases:
             results.machine = results.machine or machine(databases.server)
-            _say("(h) five years; made the first time, which takes a quarter of an hour")
+            _say("(h) five years; made the first time, which takes long")
             for measured in five_years.measure(databases, scale):
                 _add(results, [measured])
     results.seconds = time.monotonic() - began
