@@ -24,7 +24,9 @@ the one that would receive is looked at before the one that would pay.
     |  |- UnprintableText
     |  |- ReasonMissing
     |  |- BookingDateInFuture
-    |  `- DateOutOfRange
+    |  |- DateOutOfRange
+    |  |- TermsContradict
+    |  `- NoRateOfReturn
     |- Conflicting                  the state of the ledger forbids it
     |  |- AccountAlreadyOpen
     |  |- UsernameTaken
@@ -148,6 +150,14 @@ class BookingDateInFuture(Malformed):
 
 class DateOutOfRange(Malformed):
     detail = "The {field} {date} is outside {earliest} to {latest}."
+
+
+class TermsContradict(Malformed):
+    detail = "The terms contradict themselves: {field} {why}."
+
+
+class NoRateOfReturn(Malformed):
+    detail = "There is no {rate}: no rate makes what is paid worth what is advanced."
 
 
 class Conflicting(Refused):

@@ -104,6 +104,8 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.ReasonMissing: Row(422, "A reason is missing"),
     refusals.BookingDateInFuture: Row(422, "The booking date is in the future"),
     refusals.DateOutOfRange: Row(422, "A date is out of range"),
+    refusals.TermsContradict: Row(422, "The terms contradict themselves"),
+    refusals.NoRateOfReturn: Row(422, "There is no such rate"),
     refusals.HoldNotFound: Row(404, "No such hold"),
     refusals.StatementNotFound: Row(404, "No such statement"),
     refusals.PeriodClosed: Row(409, "The period is closed"),

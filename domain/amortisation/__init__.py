@@ -1,0 +1,1 @@
+"""What a loan costs and when: due dates, day counts, schedules and rates of return; pure arithmetic."""

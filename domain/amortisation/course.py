@@ -1,0 +1,257 @@
+"""The course of a loan: period by period, interest on the balance, and what is repaid of it.
+
+A disbursement or a change of rate begins a new course on what is owed then: its plan (the level
+instalment, the share of principal) is made anew, from the first instalment due after it.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final, NamedTuple, TypeAlias
+
+from domain.amortisation.arithmetic import ZERO, divide, rounded
+from domain.amortisation.level import is_uneven, level_instalment, weights_of
+from domain.amortisation.periods import Accrual, Period, periods_of
+from domain.amortisation.terms import (
+    INSTALMENTS_MAX,
+    LEVEL,
+    UNTIL_REPAID,
+    Advance,
+    ScheduleTerms,
+)
+from domain.refusals import TermsContradict
+
+RESPREADS_MAX: Final = 3
+
+
+class Row(NamedTuple):
+    """An instalment with its exact amounts, in minor units."""
+
+    number: int
+    start: dt.date
+    due: dt.date
+    principal: Decimal
+    interest: Decimal
+    balance: Decimal
+
+
+class Standing(NamedTuple):
+    """What is owed at the start of a period: principal, and interest accrued whose payment waits."""
+
+    balance: Decimal
+    deferred: Decimal
+
+
+# The principal to be repaid, from the number of the period, the balance and its interest.
+Plan: TypeAlias = Callable[[int, Decimal, Decimal], Decimal]
+
+
+class Course(NamedTuple):
+    """From the period at `first` on, at the rates and with the disbursements known when it began."""
+
+    terms: ScheduleTerms
+    periods: list[Period]
+    instalments: int  # a balloon's periods go on after them, for its level instalment
+    first: int
+    accrual: Accrual
+    advances: tuple[Advance, ...]  # made in the first period of this course
+
+
+def courses_of(terms: ScheduleTerms) -> list[Row]:
+    """All rows, course after course. The first course begins with the loan."""
+    count = terms.instalments or INSTALMENTS_MAX
+    periods = periods_of(terms, terms.amortisation_instalments or count)
+    changes, advances = _by_period(terms, periods, count)
+    standing = Standing(Decimal(terms.principal), Decimal(terms.interest_brought))
+    rows: list[Row] = []
+    firsts = sorted({0, *changes, *advances})
+    for first, following in zip(firsts, [*firsts[1:], count], strict=True):
+        known = tuple(change for change in terms.rate_changes if change.on < periods[first].due)
+        accrual = Accrual(terms, known)
+        course = Course(terms, periods, count, first, accrual, tuple(advances[first]))
+        made, standing = walked(course, plan_of(course, standing), standing, following)
+        if rows:
+            at_due = sum(one.amount for one in course.advances if one.on == rows[-1].due)
+            rows[-1] = rows[-1]._replace(balance=rows[-1].balance + at_due)
+        rows += made
+    _check_repaid(terms, rows)
+    return rows
+
+
+def _by_period(
+    terms: ScheduleTerms, periods: list[Period], count: int
+) -> tuple[set[int], dict[int, list[Advance]]]:
+    """At which periods a rate changes and what is disbursed in each. A due date begins the next."""
+    index_of = {}
+    days = {change.on for change in terms.rate_changes} | {one.on for one in terms.advances}
+    for index, period in enumerate(periods[:count]):
+        for day in [day for day in days if day < period.due]:
+            index_of[day] = index
+            days.remove(day)
+    advances: dict[int, list[Advance]] = defaultdict(list)
+    for advance in terms.advances:
+        if advance.on not in index_of:
+            why = "holds a date that is not before the last due date"
+            raise TermsContradict(field="disbursements", why=why)
+        advances[index_of[advance.on]].append(advance)
+    changes = {index_of[change.on] for change in terms.rate_changes if change.on in index_of}
+    return changes, advances
+
+
+def walked(course: Course, plan: Plan, standing: Standing, stop: int) -> tuple[list[Row], Standing]:
+    """The rows of the course up to the period at `stop`, and what is owed after them."""
+    terms, rows = course.terms, []
+    for index in range(course.first, stop):
+        period = course.periods[index]
+        advances = course.advances if index == course.first else ()
+        accrued = amount(terms, _accrued(course, period, standing.balance, advances))
+        balance = standing.balance + sum(one.amount for one in advances)
+        interest, deferred = accrued + standing.deferred, ZERO
+        if period.number <= terms.grace_interest_payment:
+            interest, deferred = ZERO, interest
+        if index == course.instalments - 1:
+            principal = balance
+        else:
+            # What waited in a grace period is paid on top of the instalment, what was brought within.
+            is_after_grace = period.number == terms.grace_interest_payment + 1 > 1
+            on_top = standing.deferred if is_after_grace else ZERO
+            borne = accrued if deferred else interest - on_top
+            principal = min(plan(period.number, balance, borne), balance)
+            if principal < 0 and terms.method in LEVEL:
+                # Interest that the instalment does not cover waits, and earns none itself.
+                interest, deferred, principal = interest + principal, deferred - principal, ZERO
+        standing = Standing(balance - principal, deferred)
+        rows.append(
+            Row(period.number, period.start, period.due, principal, interest, standing.balance)
+        )
+    return rows, standing
+
+
+def _accrued(
+    course: Course, period: Period, balance: Decimal, advances: tuple[Advance, ...]
+) -> Decimal:
+    accrual = course.accrual
+    return balance * accrual.since(period, period.start) + sum(
+        (one.amount * accrual.since(period, one.on) for one in advances), ZERO
+    )
+
+
+def amount(terms: ScheduleTerms, exact: Decimal) -> Decimal:
+    """As it is carried on: rounded to the currency's units, or exact."""
+    if not terms.balances_rounded:
+        return exact
+    return Decimal(rounded(exact, terms.rounding, terms.currency_multiple_of))
+
+
+def instalment_amount(terms: ScheduleTerms, exact: Decimal) -> Decimal:
+    """A level instalment, rounded to its own multiple where there is one."""
+    if terms.instalment_multiple_of > 1:
+        return Decimal(rounded(exact, terms.rounding, terms.instalment_multiple_of))
+    return amount(terms, exact)
+
+
+def plan_of(course: Course, standing: Standing) -> Plan:
+    """How this course repays what is owed at its beginning."""
+    terms = course.terms
+    grace = terms.grace_principal
+    fixed = Decimal(terms.payment or 0)
+    match terms.method:
+        case "interest_only":
+            return lambda number, balance, interest: ZERO
+        case "equal_principal":
+            share = _equal_share(course, standing)
+            return lambda number, balance, interest: ZERO if number <= grace else share
+        case "fixed_principal":
+            return lambda number, balance, interest: ZERO if number <= grace else fixed
+        case "fixed_payment":
+            return lambda number, balance, interest: ZERO if number <= grace else fixed - interest
+        case "percent_of_balance":
+            percent = divide(terms.percent, 100)
+            return lambda number, balance, interest: (
+                max(fixed, amount(terms, (balance + interest) * percent)) - interest
+            )
+        case _:
+            return _level_plan(course, standing)
+
+
+def _equal_share(course: Course, standing: Standing) -> Decimal:
+    begin = max(course.first, course.terms.grace_principal)
+    owed = standing.balance + sum(one.amount for one in course.advances)
+    return instalment_amount(course.terms, divide(owed, course.instalments - begin))
+
+
+def _level_plan(course: Course, standing: Standing) -> Plan:
+    terms, grace = course.terms, course.terms.grace_principal
+    exact = _exact_instalment(course, standing)
+    if terms.method == "graduated":
+        weights = weights_of(terms, range(1, course.instalments + 1))
+        return lambda number, balance, interest: (
+            ZERO
+            if number <= grace
+            else instalment_amount(terms, exact * weights[number - 1]) - interest
+        )
+    instalment = instalment_amount(terms, exact)
+    if terms.method == "progressive" and terms.balances_rounded:
+        instalment = _respread(course, standing, instalment)
+    return _constant(instalment, grace)
+
+
+def _constant(instalment: Decimal, grace: int) -> Plan:
+    return lambda number, balance, interest: ZERO if number <= grace else instalment - interest
+
+
+def _exact_instalment(course: Course, standing: Standing) -> Decimal:
+    """Solved on what will be owed just before the first instalment that repays principal."""
+    terms, accrual = course.terms, course.accrual
+    begin = max(course.first, terms.grace_principal)
+    first = course.periods[begin]
+    balance = standing.balance + sum(one.amount for one in course.advances)
+    brought = ZERO if terms.grace_interest_payment else standing.deferred
+    if begin > course.first:
+        owed = balance * (1 + accrual.regular(first))
+    elif terms.method == "progressive":
+        # As if disbursed when the period began; `_respread` makes up for it.
+        owed = balance * (1 + accrual.regular(first)) + brought
+    else:
+        owed = balance + _accrued(course, first, standing.balance, course.advances) + brought
+    periods = course.periods[begin + 1 :]
+    weights = weights_of(terms, range(begin + 1, len(course.periods) + 1))
+    return level_instalment(owed, [accrual.regular(period) for period in periods], weights)
+
+
+def _respread(course: Course, standing: Standing, instalment: Decimal) -> Decimal:
+    """Spread what the last instalment has too much or too little over all, while that helps.
+
+    The rule of progressive loans: when it differs by more than half a minor unit for each instalment.
+    """
+    terms, grace = course.terms, course.terms.grace_principal
+    number = course.instalments - max(course.first, grace)
+
+    def difference(level: Decimal) -> Decimal:
+        rows, _ = walked(course, _constant(level, grace), standing, course.instalments)
+        return rows[-1].principal + rows[-1].interest - level
+
+    found = difference(instalment)
+    for _ in range(RESPREADS_MAX):
+        if not is_uneven(found, number):
+            break
+        step = amount(terms, divide(found, number))
+        tried = instalment_amount(terms, instalment + step)
+        left = difference(tried)
+        if tried == instalment or abs(left) >= abs(found):
+            break
+        instalment, found = tried, left
+    return instalment
+
+
+def _check_repaid(terms: ScheduleTerms, rows: list[Row]) -> None:
+    if terms.method not in UNTIL_REPAID:
+        return
+    for row in rows:
+        if row.principal < 0:
+            why = f"leaves instalment {row.number} less than its interest"
+            raise TermsContradict(field="payment", why=why)
+    if rows[-1].balance > 0:
+        why = f"does not repay the loan in {INSTALMENTS_MAX} instalments"
+        raise TermsContradict(field="payment", why=why)
