@@ -17,6 +17,7 @@ import psycopg
 
 from application import clock
 from application.packed import Packed, byteas, int8s, texts
+from ledger.log_tree import extended, leaves_of
 
 Connection: TypeAlias = psycopg.AsyncConnection[Any]
 
@@ -27,7 +28,7 @@ LOCK: Final = f"SELECT pg_advisory_xact_lock({APPEND_LOCK})"
 LOCK_AT: Final = "SELECT lock_log(%b::int8)"
 HEAD: Final = """
     SELECT last_position,
-           recorded_at + (last_position - first_position) * interval '1 microsecond'
+           recorded_at + (last_position - first_position) * interval '1 microsecond', peaks
       FROM commits ORDER BY last_position DESC LIMIT 1
 """
 COMMANDS: Final = """
@@ -67,8 +68,9 @@ INSERT: Final = """
     ), new_claims AS (
         INSERT INTO claims (name, holder) SELECT * FROM unnest(%b::text[], %b::text[])
     )
-    INSERT INTO commits (last_position, first_position, recorded_at)
-    SELECT * FROM (VALUES (%b::int8, %b::int8, %b::timestamptz)) AS head (last, first, at)
+    INSERT INTO commits (last_position, first_position, recorded_at, peaks)
+    SELECT * FROM (VALUES (%b::int8, %b::int8, %b::timestamptz, %b::bytea))
+        AS head (last, first, at, peaks)
      WHERE last >= first
 """
 NOTIFY: Final = "NOTIFY daybook_events"
@@ -76,13 +78,14 @@ COMMIT: Final = "COMMIT"
 
 
 class Head(msgspec.Struct, frozen=True):
-    """The end of the log: its last position, and when that was recorded."""
+    """The end of the log: its last position, when that was recorded, and the peaks of the tree."""
 
     position: int
     recorded_at: dt.datetime
+    peaks: bytes
 
 
-ORIGIN: Final = Head(0, dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
+ORIGIN: Final = Head(0, dt.datetime(1970, 1, 1, tzinfo=dt.UTC), b"")
 
 
 class KnownCommand(msgspec.Struct, frozen=True):
@@ -115,6 +118,7 @@ class Batch:
 
     def __init__(self, head: Head, recorded_at: dt.datetime) -> None:
         """`recorded_at` is the instant of the first event; each next one is a microsecond later."""
+        self.head = head
         self.first_position = head.position + 1
         self.recorded_at = recorded_at
         # Stream, version, tag and state of each event.
@@ -123,6 +127,7 @@ class Batch:
         self.commands: list[tuple[bytes, bytes, bytes, int, bytes, int | None]] = []
         self.claims: list[tuple[bytes, bytes]] = []
         self.statements: list[tuple[str, tuple[Any, ...]]] = []
+        self.end: Head | None = None
 
     @property
     def last_position(self) -> int:
@@ -150,6 +155,7 @@ class Batch:
             last,
             first,
             self.recorded_at,
+            end_of(self).peaks,
         )
 
 
@@ -162,12 +168,19 @@ def next_instant(head: Head) -> dt.datetime:
     return max(clock.now(), head.recorded_at + dt.timedelta(microseconds=1))
 
 
-def end_of(batch: Batch, head: Head) -> Head:
-    """The head of the log once the batch is committed after `head`."""
-    if not batch.events:
-        return head
-    last = dt.timedelta(microseconds=len(batch.events) - 1)
-    return Head(batch.last_position, batch.recorded_at + last)
+def end_of(batch: Batch) -> Head:
+    """The head of the log once the batch, to which nothing more is added, is committed."""
+    if batch.end is None:
+        leaves = leaves_of(batch.first_position, batch.events)
+        last = dt.timedelta(microseconds=len(leaves) - 1)
+        batch.end = batch.head
+        if leaves:
+            batch.end = Head(
+                batch.last_position,
+                batch.recorded_at + last,
+                extended(batch.head.peaks, batch.head.position, leaves),
+            )
+    return batch.end
 
 
 async def begin(connection: Connection, asked: Asked) -> Found:

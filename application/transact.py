@@ -326,7 +326,7 @@ class Writer:
         ]
         new_claims = {n: holder for n, holder in claims.items() if n not in found.claims}
         rows.claims.extend((n.encode(), holder.encode()) for n, holder in new_claims.items())
-        end = append.end_of(rows, head)
+        end = append.end_of(rows)
         return _Decided(batch, rows, answers, states, books.changed, found.commands, claims, end)
 
     def _committed(self, decided: _Decided) -> None:

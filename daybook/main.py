@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 PORT: Final = 8000
+EXPORT_FORMATS: Final = ("jsonl",)
 STAFF_ROLES: Final = ("teller", "loan_officer", "auditor", "compliance", "admin")
 
 # What went wrong outside of the program: said in a line, without a traceback.
@@ -20,6 +21,7 @@ EXPECTED: Final = (
     ("daybook.server_check", "ServerRefused"),
     ("daybook.postgres_programs", "EmbeddedPostgresError"),
     ("daybook.staff", "StaffRefused"),
+    ("daybook.audit", "AuditRefused"),
     ("daybook.demo_loading", "DemoRefused"),
     ("daybook.berka_files", "BerkaError"),
     ("daybook.statements", "StatementsRefused"),
@@ -87,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     _add_import(commands)
     _add_statements(commands)
     _add_end_of_day(commands)
+    _add_audit(commands)
     _add_staff(commands)
     _add_bench(commands)
 
@@ -142,6 +145,19 @@ def _add_end_of_day(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     )
     ending.add_argument("--dry-run", action="store_true", help="list what it would do")
     ending.set_defaults(run=_later("daybook.end_of_day.command", "run"))
+
+
+def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    audit = commands.add_parser("audit", help="prove the books")
+    actions = audit.add_subparsers(metavar="ACTION", required=True)
+    export = actions.add_parser("export", help="write the log to a file")
+    _add_data(export)
+    export.add_argument("--format", choices=EXPORT_FORMATS, default=EXPORT_FORMATS[0])
+    export.add_argument(
+        "--known-at", metavar="P", help="up to a position, or what was recorded by an instant"
+    )
+    export.add_argument("file", metavar="FILE", type=Path, help="where to; - is standard output")
+    export.set_defaults(run=_later("daybook.audit", "run_export"))
 
 
 def _add_staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

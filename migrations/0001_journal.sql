@@ -17,6 +17,8 @@ CREATE TABLE commits (
     last_position bigint PRIMARY KEY,
     first_position bigint NOT NULL,
     recorded_at timestamptz NOT NULL,
+    -- The Merkle tree over all events up to the last: the hashes of its perfect subtrees, largest first.
+    peaks bytea NOT NULL,
     CHECK (first_position <= last_position)
 );
 CREATE UNIQUE INDEX commits_recorded_at ON commits (recorded_at, first_position);

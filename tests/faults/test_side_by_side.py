@@ -8,6 +8,7 @@ import psycopg
 from application import append
 from domain.account_facts import Deposited
 from ledger.journal import JournalEvent, encode
+from ledger.log_tree import extended, leaves_of
 from ledger.posting_rules import entry_for
 from tests.bank import Bank, deposit, told, withdraw
 
@@ -54,7 +55,10 @@ def _append_deposit_of_100(bank: Bank, connection: "psycopg.Connection[Any]") ->
     """As another process would, on a connection that has the append lock."""
     log = bank.log()
     opened = next(r for r in log if r.originator_id == "account-1")
-    position = log[-1].position + 1
+    row = connection.execute(append.HEAD).fetchone()
+    assert row is not None
+    head = append.Head(*row)
+    position = head.position + 1
     fact = Deposited(amount=10000, balance=10000, terms=1)
     event = JournalEvent(
         fact=fact,
@@ -62,15 +66,18 @@ def _append_deposit_of_100(bank: Bank, connection: "psycopg.Connection[Any]") ->
         transaction_id=position,
         booking_date=opened.event.booking_date,
         value_date=opened.event.value_date,
-        recorded_at=append.next_instant(append.Head(log[-1].position, log[-1].event.recorded_at)),
+        recorded_at=append.next_instant(head),
         actor="system-0",
         command_id="another process",
     )
+    leaf = (b"account-1", 2, fact.TAG.encode(), encode(event))
+    peaks = extended(head.peaks, head.position, leaves_of(position, [leaf]))
     connection.execute(
         "INSERT INTO daybook_events VALUES (%s, %s, %s, %s, %s)",
         ["account-1", 2, fact.TAG, encode(event), position],
     )
     connection.execute(
-        "INSERT INTO commits (last_position, first_position, recorded_at) VALUES (%s, %s, %s)",
-        [position, position, event.recorded_at],
+        "INSERT INTO commits (last_position, first_position, recorded_at, peaks)"
+        " VALUES (%s, %s, %s, %s)",
+        [position, position, event.recorded_at, peaks],
     )

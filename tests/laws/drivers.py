@@ -70,7 +70,7 @@ class PureCore:
                 rows.events, rows.first_position
             )
         ]
-        self._head = append.end_of(rows, self._head)
+        self._head = append.end_of(rows)
         return answers
 
     def log(self) -> list[Recorded]:

@@ -32,8 +32,8 @@ APPEND = """
     WITH copied AS (
         INSERT INTO daybook_events (originator_id, originator_version, topic, state, notification_id)
         SELECT %s, 1, %s, state, %s FROM daybook_events WHERE notification_id = 1)
-    INSERT INTO commits (last_position, first_position, recorded_at)
-    SELECT %s, %s, recorded_at + interval '1 second' FROM commits ORDER BY last_position DESC LIMIT 1
+    INSERT INTO commits (last_position, first_position, recorded_at, peaks)
+    SELECT %s, %s, recorded_at + interval '1 second', peaks FROM commits ORDER BY last_position DESC LIMIT 1
 """
 
 

@@ -1,0 +1,105 @@
+"""`daybook audit`: what an auditor takes away with her."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final, TypeAlias
+
+import msgspec
+import psycopg
+
+from api.parameters import ParameterRefused, known_at_of
+from daybook.bank_database import bank_database
+from daybook.settings import read_settings
+from readmodels.moments import HEAD, KNOWN_AT
+
+FETCH_EVENTS: Final = 10_000
+
+LOG: Final = """
+    SELECT notification_id, originator_id, originator_version, topic, state
+      FROM daybook_events WHERE notification_id <= %s ORDER BY notification_id
+"""
+
+Connection: TypeAlias = psycopg.Connection[Any]
+# Writes the log up to a position to a file, and answers how many events that were.
+Exporter: TypeAlias = Callable[[Connection, int, IO[bytes]], int]
+
+
+class AuditRefused(Exception):
+    """What was asked for cannot be given; the message says why."""
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    """Write the log, as known at a position or instant, in the format asked for."""
+    with bank_database(read_settings()) as conninfo, psycopg.connect(conninfo) as connection:
+        # One snapshot: what is written meanwhile is not seen.
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        position = _position(connection, arguments.known_at)
+        with _whole_file(arguments.file) as file:
+            events = EXPORTERS[arguments.format](connection, position, file)
+    print(f"daybook: {events:,} events up to position {position:,}", file=sys.stderr)
+    return 0
+
+
+def export_jsonl(connection: Connection, position: int, file: IO[bytes]) -> int:
+    """A line an event, in the form of docs/evidence-format.md: the state stands in it byte for byte."""
+    events = 0
+    encoded = msgspec.json.encode
+    with connection.cursor("export", binary=True) as cursor:
+        cursor.itersize = FETCH_EVENTS
+        cursor.execute(LOG, (position,))
+        for place, stream, version, tag, state in cursor:
+            file.write(
+                b'{"position":%d,"stream":%b,"version":%d,"tag":%b,"state":%b}\n'
+                % (place, encoded(stream), version, encoded(tag), state)
+            )
+            events += 1
+    return events
+
+
+def _position(connection: Connection, text: str | None) -> int:
+    """The last position known at the moment meant; the head of the log unless one is given."""
+    try:
+        known_at = known_at_of(text)
+    except ParameterRefused as error:
+        raise AuditRefused(f"--known-at: {error.errors[0].detail}") from None
+    head = _one(connection, HEAD, {})
+    if known_at is None:
+        return head
+    if isinstance(known_at, int):
+        if known_at > head:
+            raise AuditRefused(f"the log has not come to position {known_at}; it ends at {head}")
+        return known_at
+    return _one(connection, KNOWN_AT, {"instant": known_at})
+
+
+def _one(connection: Connection, query: Any, parameters: dict[str, Any]) -> int:
+    row = connection.execute(query, parameters).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return int(row[0])
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """The file appears under its name once it is complete; `-` is standard output."""
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        return
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with open(part, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise AuditRefused(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+EXPORTERS: Final[dict[str, Exporter]] = {"jsonl": export_jsonl}
