@@ -34,6 +34,7 @@ from daybook.postgres_programs import (
     major_version,
     reachable_programs,
 )
+from daybook.postgres_settings import SETTINGS, THROW_AWAY
 
 DATABASE = "daybook"
 SUPERUSER = "postgres"
@@ -44,31 +45,6 @@ POLL_SECONDS = 0.01
 LOG_BYTES_MAX = 16 * 1024 * 1024
 LOG_CHECK_SECONDS = 60.0
 SOCKET_FOLDER_CHARACTERS_MAX = 90  # the address of a Unix socket ends at 107 bytes
-
-# On the command line of the server, so that ALTER SYSTEM cannot take durability away.
-SETTINGS: Mapping[str, str] = {
-    "listen_addresses": "",
-    "fsync": "on",
-    "full_page_writes": "on",
-    "synchronous_commit": "on",
-    "shared_buffers": "256MB",
-    "max_connections": "100",
-    "max_wal_size": "4GB",
-    "wal_compression": "on",
-    "checkpoint_timeout": "15min",
-    "jit": "off",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-}
-THROW_AWAY: Mapping[str, str] = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "shared_buffers": "64MB",
-    "max_wal_size": "512MB",
-    "wal_compression": "off",  # it would take most of the time of CREATE DATABASE
-    "autovacuum": "off",
-}
 
 _held: set[Path] = set()
 

@@ -140,6 +140,8 @@ CREATE TABLE readmodels.transactions (
     reason text,
     counterparty text,
     actor text NOT NULL,
+    -- What its originator named it by: the idempotency key, where one was given.
+    reference text,
     reverses bigint,
     reversed_by bigint,
     -- From this position on, its category and tags are those of its labels.

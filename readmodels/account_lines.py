@@ -31,7 +31,7 @@ LINES: Final = """
                            AND late.position <= %(known_at)s)
            END,
            page.kind, page.source_account_id, page.destination_account_id, page.recorded_at,
-           page.description, page.category, page.tags, page.counterparty, page.reverses,
+           page.description, page.category, page.tags, page.counterparty, page.reference, page.reverses,
            CASE WHEN page.reversed_by <= %(known_at)s THEN page.reversed_by END
       FROM readmodels.accounts a
      CROSS JOIN LATERAL (
@@ -69,7 +69,8 @@ LINES: Final = """
 """
 OF_TRANSACTION: Final = f"""
     t.kind, t.source_account_id, t.destination_account_id, t.recorded_at, t.description,
-    {CATEGORY} AS category, {TAGS} AS tags, t.counterparty, t.reverses, t.reversed_by
+    {CATEGORY} AS category, {TAGS} AS tags, t.counterparty, t.reference, t.reverses,
+    t.reversed_by
 """
 
 
@@ -77,7 +78,8 @@ class LineRow(msgspec.Struct, frozen=True):
     """A posting on the account, in minor units, with what its transaction says of it.
 
     `balance` is the account's after this line in the order of the books, as known at the moment.
-    `late` marks a line booked before one that the log holds earlier.
+    `late` marks a line booked before one that the log holds earlier. `reference` is the idempotency key
+    of its originator, if there was one.
     """
 
     position: int
@@ -96,6 +98,7 @@ class LineRow(msgspec.Struct, frozen=True):
     category: str | None
     tags: list[str]
     counterparty: str | None
+    reference: str | None
     reverses: int | None
     reversed_by: int | None
 

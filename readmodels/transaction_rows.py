@@ -1,6 +1,7 @@
 """From the events of a transaction to its one row."""
 
 import datetime as dt
+import re
 from typing import Any, Final
 
 from domain.account_facts import (
@@ -42,6 +43,8 @@ KINDS: Final[dict[type[Fact], str]] = {
     DebitReversed: "reversal",
     YearEnded: YEAR_END,
 }
+# A key that was made here, for a command that came without one; it says nothing to anyone.
+MADE_HERE: Final = re.compile("[0-9a-f]{32}")
 SAID_NOTHING: Final = f"{NULL}\t{{}}\t{NULL}\t{NULL}"
 
 
@@ -101,6 +104,7 @@ class TransactionRows:
             f"\t{recorded_at.isoformat()}\t{event.booking_date.isoformat()}"
             f"\t{event.value_date.isoformat()}\t{_said(event)}"
             f"\t{text_of(getattr(fact, 'counterparty', None))}\t{text_of(event.actor)}"
+            f"\t{NULL if MADE_HERE.fullmatch(event.command_id) else text_of(event.command_id)}"
             f"\t{number_of(reverses)}\t{NULL}\t{NULL}\n"
         )
         self._event = None

@@ -22,6 +22,7 @@ import uvloop
 
 from application import clock
 from application.commands import NO_DETAILS, Details
+from application.pools import READ_OPTIONS
 from daybook.bench.databases import Databases, count, settle, sizes
 from daybook.bench.figures import Measured, Scale, percentile_ms
 from daybook.bench.projecting import catch_up, projector
@@ -120,7 +121,7 @@ async def _reads(history: History, scale: Scale) -> list[Measured]:
     chance = random.Random(7)
     figures = []
     async with await psycopg.AsyncConnection.connect(
-        history.conninfo, autocommit=True
+        history.conninfo, autocommit=True, options=READ_OPTIONS
     ) as connection:
         for kind in BALANCES:
             asked = list(questions(kind, False, history.past, head, scale.readings))

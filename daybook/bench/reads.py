@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import psycopg
 
+from application.pools import READ_OPTIONS
 from daybook.bench.databases import count
 from daybook.bench.figures import Measured, Scale, percentile_ms
 from daybook.bench.http_client import Load, Requests, requesting
@@ -119,7 +120,9 @@ def measure_directly(conninfo: str, scale: Scale) -> list[Measured]:
 async def _measure_directly(conninfo: str, scale: Scale) -> list[Measured]:
     head, past = count(conninfo, HEAD), past_of(scale)
     figures = []
-    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(
+        conninfo, autocommit=True, options=READ_OPTIONS
+    ) as connection:
         for kind, hot, measured in _figures(conninfo, "direct", "asked directly"):
             asked = list(questions(kind, hot, past, head, scale.readings))
             query = _history if kind.history else ask_balance

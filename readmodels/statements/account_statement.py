@@ -1,8 +1,7 @@
 """The statement of an account, read from the views and the log, at any moment."""
 
 import datetime as dt
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -29,18 +28,6 @@ RECORDED_AT: Final = """
     SELECT recorded_at + (%(position)s - first_position) * interval '1 microsecond'
       FROM commits WHERE last_position >= %(position)s ORDER BY last_position LIMIT 1
 """
-COMMANDS: Final = """
-    SELECT notification_id, state FROM daybook_events WHERE notification_id = ANY(%s)
-"""
-# A key that was made here, for a command that came without one; it says nothing to anyone.
-MADE_HERE: Final = re.compile("[0-9a-f]{32}")
-
-
-class _Commanded(msgspec.Struct):
-    command_id: str
-
-
-_COMMANDED: Final = msgspec.json.Decoder(_Commanded)
 
 
 async def account_statement(
@@ -71,7 +58,6 @@ async def account_statement(
         return None
     held = await holds(connection, account_id, end)
     found = await _lines(connection, account_id, moment, booked_from, booked_to)
-    references = await _references(connection, [line.position for line in found])
     return build_statement(
         bank,
         StatedAccount(account_id, row.reference, row.account_type, row.currency, tuple(holders)),
@@ -83,7 +69,7 @@ async def account_statement(
             known_at=await _recorded_at(connection, moment.known_at),
         ),
         opening_balance=opening.balance,
-        lines=[_line(line, account_id, references) for line in found],
+        lines=[_line(line, account_id) for line in found],
         closing_balance=closing.balance,
         overdraft_limit=closing.available - closing.balance + closing.held,
         holds=[_hold(each) for each in held],
@@ -112,13 +98,6 @@ async def _lines(
         before = (page[-1].booking_date, page[-1].position)
 
 
-async def _references(connection: Connection, positions: list[int]) -> dict[int, str]:
-    """What the originators named the payments by: their keys, where they gave one."""
-    rows = await (await connection.execute(COMMANDS, (positions,))).fetchall()
-    keys = {position: _COMMANDED.decode(state).command_id for position, state in rows}
-    return {position: key for position, key in keys.items() if not MADE_HERE.fullmatch(key)}
-
-
 async def _recorded_at(connection: Connection, position: int) -> dt.datetime:
     row = await (await connection.execute(RECORDED_AT, {"position": position})).fetchone()
     if row is None:
@@ -131,7 +110,7 @@ def _hold(row: HoldRow) -> StatedHold:
     return StatedHold(row.hold_id, row.remaining, row.placed_at, row.expires_at, row.description)
 
 
-def _line(line: LineRow, account_id: int, references: Mapping[int, str]) -> Line:
+def _line(line: LineRow, account_id: int) -> Line:
     others = {line.source_account_id, line.destination_account_id} - {None, account_id}
     return Line(
         position=line.position,
@@ -146,7 +125,7 @@ def _line(line: LineRow, account_id: int, references: Mapping[int, str]) -> Line
         description=line.description,
         category=line.category,
         tags=tuple(line.tags),
-        reference=references.get(line.position),
+        reference=line.reference,
         reverses=line.reverses,
         reversed_by=line.reversed_by,
     )

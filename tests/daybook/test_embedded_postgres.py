@@ -14,6 +14,7 @@ import pytest
 from daybook import embedded_postgres as launcher
 from daybook.embedded_postgres import embedded_postgres
 from daybook.postgres_programs import EmbeddedPostgresError
+from daybook.postgres_settings import shared_buffers
 from tests.postgres_programs import (
     PROGRAM,
     PROGRAM_WITH_DESERTER,
@@ -343,3 +344,12 @@ def test_an_older_postgres_takes_the_same_settings(tmp_path: Path) -> None:
         version = setting(conninfo, "server_version")
 
     assert version.startswith("15.")
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "expected"), [(0.5, "128MB"), (4, "512MB"), (24, "2048MB"), (512, "2048MB")]
+)
+def test_the_buffers_are_an_eighth_of_the_memory_within_bounds(
+    gigabytes: float, expected: str
+) -> None:
+    assert shared_buffers(int(gigabytes * 1024**3)) == expected
