@@ -10,6 +10,10 @@ the one that would receive is looked at before the one that would pay.
     |  |- TransactionNotFound
     |  |- HoldNotFound
     |  |- StatementNotFound
+    |  |- BillNotFound
+    |  |- BillerNotFound
+    |  |- PaymentNotFound
+    |  |- AutopayNotFound
     |  `- CustomerNotFound
     |- NotPermitted                 the caller may see it, and may not do it
     |- Malformed                    the command contradicts itself or the tables of the bank
@@ -20,6 +24,8 @@ the one that would receive is looked at before the one that would pay.
     |  |- UnknownAccountType
     |  |- UnknownPeriod
     |  |- HoldAlreadyOver
+    |  |- TermsContradictory
+    |  |- ReferenceNotAccepted
     |  |- SameAccount
     |  |- UnprintableText
     |  |- ReasonMissing
@@ -40,10 +46,31 @@ the one that would receive is looked at before the one that would pay.
     |  |- BusinessDayOutOfTurn
     |  |- TransactionAlreadyReversed
     |  |- TransactionNotReversible
+    |  |- PaymentNotReversible
     |  |- ReversalAboveAmount
     |  |- HoldAboveLimit
+    |  |- HoldOfPayment
     |  |- TooManyHolds
     |  |- TooManyStatements
+    |  |- BillerNameTaken
+    |  |- BillDiffers
+    |  |- BillerInactive
+    |  |- BillerHasChanged
+    |  |- PresentmentNotOffered
+    |  |- CurrencyNotAccepted
+    |  |- AutopayEnded
+    |  |- BillNotDisputed
+    |  |- BillNotPayable
+    |  |- BillHasPayments
+    |  |- TooManyPayments
+    |  |- LatePaymentNotAccepted
+    |  |- OverpaymentNotAccepted
+    |  |- PartialPaymentNotAccepted
+    |  |- PaymentOutsideLimits
+    |  |- PaymentOver
+    |  |- PaymentNotRefundable
+    |  |- RefundAbovePayment
+    |  |- RefundNotDue
     |  |- CurrencyMismatch
     |  |- AccountClosed
     |  |- AccountFrozen
@@ -92,6 +119,22 @@ class StatementNotFound(NotFound):
     detail = "There is no statement {statement_id}."
 
 
+class BillNotFound(NotFound):
+    detail = "There is no bill {bill_id}."
+
+
+class BillerNotFound(NotFound):
+    detail = "There is no biller {biller_id}."
+
+
+class PaymentNotFound(NotFound):
+    detail = "There is no payment {payment_id}."
+
+
+class AutopayNotFound(NotFound):
+    detail = "There is no autopay rule {autopay_id}."
+
+
 class CustomerNotFound(NotFound):
     detail = "There is no customer {user_id}."
 
@@ -130,6 +173,14 @@ class UnknownPeriod(Malformed):
 
 class HoldAlreadyOver(Malformed):
     detail = "The hold would end at {expires_at}, which has passed."
+
+
+class TermsContradictory(Malformed):
+    detail = "The {field} cannot be so: {why}."
+
+
+class ReferenceNotAccepted(Malformed):
+    detail = "The biller has no such reference as {reference!r}: {why}."
 
 
 class SameAccount(Malformed):
@@ -215,6 +266,12 @@ class TransactionNotReversible(Conflicting):
     detail = "Transaction {transaction_id} moved no money that could be moved back."
 
 
+class PaymentNotReversible(Conflicting):
+    detail = (
+        "Transaction {transaction_id} is of bill {bill_id}, whose payments are refunded instead."
+    )
+
+
 class ReversalAboveAmount(Conflicting):
     detail = "Transaction {transaction_id} moved {amount}; {requested} cannot be moved back."
 
@@ -223,12 +280,92 @@ class HoldAboveLimit(Conflicting):
     detail = "The hold {hold_id} is for {held}; {requested} cannot be settled."
 
 
+class HoldOfPayment(Conflicting):
+    detail = "The hold {hold_id} is of a bill payment, which alone settles or releases it."
+
+
 class TooManyHolds(Conflicting):
     detail = "Account {account_id} has {limit} active holds, and can have no more."
 
 
 class TooManyStatements(Conflicting):
     detail = "More than {limit} statements of account {account_id} are issued at once; try again."
+
+
+class BillerNameTaken(Conflicting):
+    detail = "Another biller has the name {name}."
+
+
+class BillDiffers(Conflicting):
+    detail = "The biller's bill was presented before, as bill {bill_id}, with another {field}."
+
+
+class BillerInactive(Conflicting):
+    detail = "{biller} is a biller of this bank no more."
+
+
+class BillerHasChanged(Conflicting):
+    detail = "The terms of {biller} have changed meanwhile; try again."
+
+
+class PresentmentNotOffered(Conflicting):
+    detail = "{biller} presents no bills; whoever owes one enters it."
+
+
+class CurrencyNotAccepted(Conflicting):
+    detail = "{biller} takes no payments in {currency}."
+
+
+class AutopayEnded(Conflicting):
+    detail = "The autopay rule {autopay_id} has ended."
+
+
+class BillNotDisputed(Conflicting):
+    detail = "Bill {bill_id} is not disputed."
+
+
+class BillNotPayable(Conflicting):
+    detail = "Nothing can be paid of bill {bill_id}: it is {status}."
+
+
+class BillHasPayments(Conflicting):
+    detail = "Bill {bill_id} has payments; refund them first, or wait for those on their way."
+
+
+class TooManyPayments(Conflicting):
+    detail = "Bill {bill_id} has had {limit} payments, and can have no more."
+
+
+class LatePaymentNotAccepted(Conflicting):
+    detail = "{biller} takes no payments after {last_day}."
+
+
+class OverpaymentNotAccepted(Conflicting):
+    detail = "Of bill {bill_id}, {payable} is payable; {requested} is more."
+
+
+class PartialPaymentNotAccepted(Conflicting):
+    detail = "Of bill {bill_id}, {least} is the least that {biller} takes; {requested} is less."
+
+
+class PaymentOutsideLimits(Conflicting):
+    detail = "{biller} takes payments from {least} to {most}; {requested} is not among them."
+
+
+class PaymentOver(Conflicting):
+    detail = "Payment {payment_id} is {state}, and what was held for it is free again."
+
+
+class PaymentNotRefundable(Conflicting):
+    detail = "Payment {payment_id} is {state}; there is nothing to give back."
+
+
+class RefundAbovePayment(Conflicting):
+    detail = "Of payment {payment_id}, {left} can be given back; {requested} is more."
+
+
+class RefundNotDue(Conflicting):
+    detail = "No refund of {requested} is due for payment {payment_id}."
 
 
 class CurrencyMismatch(Conflicting):

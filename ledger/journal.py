@@ -16,6 +16,10 @@ from domain import customer as _customer  # noqa: F401
 from domain import labels as _labels  # noqa: F401
 from domain import periods as _periods  # noqa: F401
 from domain import statement as _statement  # noqa: F401
+from domain.bills import autopay as _autopay  # noqa: F401
+from domain.bills import bill_facts as _bill_facts  # noqa: F401
+from domain.bills import bill_movements as _bill_movements  # noqa: F401
+from domain.bills import biller as _biller  # noqa: F401
 from domain.facts import FACTS, Fact
 from ledger.chart_of_accounts import CHART, Side
 
@@ -25,7 +29,8 @@ F = TypeVar("F", bound=Fact)
 class Posting(msgspec.Struct, frozen=True, array_like=True):
     """One line of a journal entry. `amount` is minor units, above zero; the side says which way.
 
-    `sub_account` is the stream of the customer account within a control account, else None.
+    `sub_account` is the stream of the customer account, or of the biller, within an account that has
+    sub-accounts, else None.
     """
 
     ledger_account: int

@@ -23,15 +23,30 @@ from domain.account_facts import (
     TransferSent,
     Withdrawn,
 )
+from domain.bills.bill_movements import (
+    BillCredit,
+    BillDebit,
+    BillPaid,
+    BillRefundAdvanced,
+    BillRefunded,
+    BillRefundPassedOn,
+    BillRefundTakenBack,
+    FeeRefunded,
+)
+from domain.bills.biller import stream_of as biller_stream_of
 from ledger.chart_of_accounts import (
     ACCOUNT_FEE_INCOME,
+    BILLERS_PAYABLE,
     CASH,
+    CHART,
     COMPENSATION_EXPENSE,
     CONTROL_ACCOUNT,
     DEPOSIT_INTEREST_EXPENSE,
+    GATEWAY_NOSTRO,
     INCOMING_CLEARING,
     OUTGOING_CLEARING,
     OVERDRAFT_INTEREST_INCOME,
+    REFUNDS_RECEIVABLE,
     TRANSFERS_IN_TRANSIT,
 )
 from ledger.journal import Entry, Posting, entry_of
@@ -49,6 +64,12 @@ BANK_SIDE: Final[dict[type[Movement], int]] = {
     FeeCharged: ACCOUNT_FEE_INCOME,
     AdjustmentCredited: COMPENSATION_EXPENSE,
     AdjustmentDebited: COMPENSATION_EXPENSE,
+    BillPaid: BILLERS_PAYABLE,
+    BillRefunded: BILLERS_PAYABLE,
+    BillRefundAdvanced: REFUNDS_RECEIVABLE,
+    BillRefundPassedOn: GATEWAY_NOSTRO,
+    BillRefundTakenBack: REFUNDS_RECEIVABLE,
+    FeeRefunded: ACCOUNT_FEE_INCOME,
 }
 
 
@@ -61,12 +82,15 @@ def entry_for(fact: AccountFact, stream: str, terms: Terms) -> Entry:
         return ()
     customer, bank = CONTROL_ACCOUNT[terms.account_type], BANK_SIDE[type(fact)]
     amount, currency = fact.amount, terms.currency
+    biller = None
+    if isinstance(fact, BillDebit | BillCredit) and CHART[bank].has_sub_accounts:
+        biller = biller_stream_of(fact.biller_id)
     if isinstance(fact, Debit):
         return entry_of(
             Posting(customer, stream, "D", amount, currency),
-            Posting(bank, None, "C", amount, currency),
+            Posting(bank, biller, "C", amount, currency),
         )
     return entry_of(
-        Posting(bank, None, "D", amount, currency),
+        Posting(bank, biller, "D", amount, currency),
         Posting(customer, stream, "C", amount, currency),
     )

@@ -1,0 +1,1 @@
+"""Bills: what customers owe to billers, how it is paid, and what becomes of each payment; pure."""
