@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from domain import account, business_days, customer, labels, periods, statement
 from domain.account_facts import TermsFact
+from domain.bills import autopay, bill, biller
 
 
 class Aggregate(Protocol):
@@ -79,6 +80,18 @@ def _restored_statements(newest: Newest) -> Aggregate:
     return statement.Statements(newest.number, newest.version)
 
 
+def _restored_biller(newest: Newest) -> Aggregate:
+    return biller.Biller(newest.number, newest.fact.terms, newest.version)
+
+
+def _restored_bill(newest: Newest) -> Aggregate:
+    return bill.Bill(newest.number, newest.fact.standing, newest.version)
+
+
+def _restored_autopay(newest: Newest) -> Aggregate:
+    return autopay.Autopay(newest.number, newest.fact.rule, newest.version)
+
+
 # By what stands before the number in the name of a stream.
 KINDS: Final[dict[str, Kind]] = {
     "account": Kind(account.evolve, _restored_account),
@@ -87,4 +100,7 @@ KINDS: Final[dict[str, Kind]] = {
     "ledger": Kind(_evolved_periods, _restored_periods),
     "business": Kind(_evolved_days, _restored_days),
     "statements": Kind(statement.evolve, _restored_statements),
+    "biller": Kind(biller.evolve, _restored_biller),
+    "bill": Kind(bill.evolve, _restored_bill),
+    "autopay": Kind(autopay.evolve, _restored_autopay),
 }

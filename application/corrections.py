@@ -26,9 +26,11 @@ from domain.account_facts import (
     DebitReversed,
     Movement,
 )
+from domain.bills.bill_movements import BillCredit, BillDebit
 from domain.labels import Labelled, Labels
 from domain.money import minor_units_of
 from domain.refusals import (
+    PaymentNotReversible,
     ReversalAboveAmount,
     TransactionAlreadyReversed,
     TransactionNotReversible,
@@ -86,6 +88,11 @@ def reverse(
 def _check_reversible(
     books: Books, moved: Sequence[Recorded], transaction_id: int, part: int | None
 ) -> None:
+    for recorded in moved:
+        if isinstance(recorded.event.fact, BillDebit | BillCredit):
+            raise PaymentNotReversible(
+                transaction_id=transaction_id, bill_id=recorded.event.fact.bill_id
+            )
     undone = (CreditReversed, DebitReversed)
     if not moved or any(isinstance(r.event.fact, undone) for r in moved):
         raise TransactionNotReversible(transaction_id=transaction_id)

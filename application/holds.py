@@ -21,12 +21,21 @@ from domain import holds
 from domain.account import stream_of
 from domain.account_facts import Hold
 from domain.money import minor_units_of
-from domain.refusals import HoldAlreadyOver
+from domain.refusals import HoldAlreadyOver, HoldOfPayment
 
 
 def claim_of(hold_id: int) -> str:
-    """The claim under which the stream of the hold's account is found."""
+    """The claim under which the stream of the hold's account is found.
+
+    The hold of a bill payment has the payment beside it: `account-5/payment-7`.
+    """
     return f"hold/{hold_id}"
+
+
+def _check_free(books: Books, hold_id: int) -> None:
+    """Refused: the hold of a payment that is on its way."""
+    if "/" in (books.claimed(claim_of(hold_id)) or ""):
+        raise HoldOfPayment(hold_id=hold_id)
 
 
 async def next_hold_id(pool: Pool) -> int:
@@ -102,12 +111,13 @@ def settle_hold(
         part = None if amount is None else minor_units_of(amount, account.terms.currency)
         posted = transaction_of(ask.actor, details, books)
         account = books.lapse(posted, account_id)
-        books.post(
-            posted, account_id, holds.settle_hold(account, hold_id, part, keep_rest=keep_rest)
-        )
+        settled = holds.settle_hold(account, hold_id, part, keep_rest=keep_rest)
+        _check_free(books, hold_id)
+        books.post(posted, account_id, settled)
         return [posted]
 
-    return ask.command(request, (stream_of(account_id), *late_streams(details)), decide)
+    streams = (stream_of(account_id), *late_streams(details))
+    return ask.command(request, streams, decide, claims=(claim_of(hold_id),))
 
 
 def release_hold(ask: Ask, account_id: int, hold_id: int) -> Command:
@@ -118,10 +128,12 @@ def release_hold(ask: Ask, account_id: int, hold_id: int) -> Command:
         account_for(books, ask.actor, account_id)
         posted = transaction_of(ask.actor, NO_DETAILS, books)
         account = books.lapse(posted, account_id)
-        books.post(posted, account_id, holds.release_hold(account, hold_id))
+        released = holds.release_hold(account, hold_id)
+        _check_free(books, hold_id)
+        books.post(posted, account_id, released)
         return [posted]
 
-    return ask.command(request, (stream_of(account_id),), decide)
+    return ask.command(request, (stream_of(account_id),), decide, claims=(claim_of(hold_id),))
 
 
 def expire_holds(ask: Ask, account_id: int, details: Details) -> Command:

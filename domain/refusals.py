@@ -55,7 +55,6 @@ the one that would receive is looked at before the one that would pay.
     |  |- BillerNameTaken
     |  |- BillDiffers
     |  |- BillerInactive
-    |  |- BillerHasChanged
     |  |- PresentmentNotOffered
     |  |- CurrencyNotAccepted
     |  |- AutopayEnded
@@ -302,10 +301,6 @@ class BillDiffers(Conflicting):
 
 class BillerInactive(Conflicting):
     detail = "{biller} is a biller of this bank no more."
-
-
-class BillerHasChanged(Conflicting):
-    detail = "The terms of {biller} have changed meanwhile; try again."
 
 
 class PresentmentNotOffered(Conflicting):

@@ -59,6 +59,10 @@ CREATE INDEX outbox_due ON outbox (gateway, due_at);
 CREATE SEQUENCE account_ids;
 CREATE SEQUENCE hold_ids;
 CREATE SEQUENCE statement_ids;
+CREATE SEQUENCE biller_ids;
+CREATE SEQUENCE bill_ids;
+CREATE SEQUENCE payment_ids;
+CREATE SEQUENCE autopay_ids;
 
 -- Take the append lock of the log, and raise DB001 unless the log ends at `expected` under it. Each
 -- statement of a volatile function sees what was committed before it, so the head is read after the

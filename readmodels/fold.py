@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from domain.account_facts import Movement, PaymentSent, TermsFact
+from domain.bills.bill_movements import BillPaid
 from domain.labels import Labelled
 from ledger.journal import JournalEvent, decode
 from readmodels.hold_rows import HOLD_FACTS, HoldRows
@@ -183,7 +184,7 @@ def _account_event(
         )
     elif not isinstance(fact, Movement):
         raise Contradiction("it is no fact of an account")
-    elif isinstance(fact, PaymentSent):
+    elif isinstance(fact, PaymentSent | BillPaid):
         batch.holds.pay(position, event)
     if fact.balance != account.balance:
         raise Contradiction(

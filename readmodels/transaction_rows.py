@@ -20,6 +20,15 @@ from domain.account_facts import (
     TransferSent,
     Withdrawn,
 )
+from domain.bills.bill_movements import (
+    BillPaid,
+    BillRefundAdvanced,
+    BillRefunded,
+    BillRefundPassedOn,
+    BillRefundTakenBack,
+    FeeRefunded,
+)
+from domain.bills.biller import BillerSettled, GatewayFeeCharged, RefundLost, RefundRepaid
 from domain.facts import Fact
 from domain.labels import Labelled
 from domain.periods import YearEnded
@@ -41,6 +50,16 @@ KINDS: Final[dict[type[Fact], str]] = {
     AdjustmentDebited: "adjustment_debited",
     CreditReversed: "reversal",
     DebitReversed: "reversal",
+    BillPaid: "bill_payment",
+    BillRefunded: "bill_refund",
+    BillRefundAdvanced: "bill_refund",
+    BillRefundPassedOn: "bill_refund",
+    BillRefundTakenBack: "bill_refund_taken_back",
+    FeeRefunded: "fee_refund",
+    BillerSettled: "biller_settlement",
+    GatewayFeeCharged: "gateway_fee",
+    RefundRepaid: "refund_repaid",
+    RefundLost: "refund_lost",
     YearEnded: YEAR_END,
 }
 # A key that was made here, for a command that came without one; it says nothing to anyone.

@@ -1,6 +1,7 @@
 """One journal event of every tag, in its place in a log: what the golden files hold."""
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -35,6 +36,55 @@ from domain.account_facts import (
     Unfrozen,
     Withdrawn,
 )
+from domain.bills.autopay import (
+    Attempt,
+    AutopayResumed,
+    AutopaySet,
+    AutopayStopped,
+    AutopayTried,
+    Rule,
+)
+from domain.bills.bill_facts import (
+    BillCancelled,
+    BillDisputed,
+    BillPresented,
+    BillSuperseded,
+    DisputeEnded,
+    LateFeeAdded,
+    Payment,
+    PaymentAccepted,
+    PaymentCaptured,
+    PaymentChargedBack,
+    PaymentDeclined,
+    PaymentHeld,
+    PaymentRefunded,
+    PaymentSettled,
+    PaymentSubmitted,
+    PaymentUnknown,
+    RefundAsked,
+    RefundEnded,
+    Standing,
+)
+from domain.bills.bill_movements import (
+    BillPaid,
+    BillRefundAdvanced,
+    BillRefunded,
+    BillRefundPassedOn,
+    BillRefundTakenBack,
+    FeeRefunded,
+)
+from domain.bills.biller import (
+    BillerChanged,
+    BillerFact,
+    BillerRegistered,
+    BillerSettled,
+    BillerTerms,
+    GatewayFeeCharged,
+    RefundLost,
+    RefundRepaid,
+)
+from domain.bills.recurrence import Recurrence
+from domain.bills.references import ReferenceFormat
 from domain.business_days import EndBegun, Ended, StepTotals
 from domain.customer import Registered
 from domain.facts import Fact
@@ -42,6 +92,7 @@ from domain.labels import Labelled
 from domain.periods import CloseAsked, Reopened, Sealed, YearEnded
 from domain.periods import Closed as PeriodClosed
 from domain.statement import Letterhead, StatementIssued
+from ledger.biller_posting_rules import entry_for_biller
 from ledger.journal import Entry, JournalEvent, Recorded, mirrored
 from ledger.posting_rules import entry_for
 
@@ -59,6 +110,86 @@ def _terms(**changed: Any) -> Terms:
 
 
 HOLD = Hold(41, 1500, dt.datetime(2024, 3, 8, 12, tzinfo=dt.UTC), "QR/35385994", "Hotel")
+
+BILLER = BillerTerms(
+    name="Stadtwerke",
+    category="utilities/power",
+    country="DE",
+    currencies=("EUR", "CZK"),
+    gateway="girobank",
+    reference=ReferenceFormat(length_min=8, length_max=12, pattern=r"\d{8,12}", check="luhn"),
+    overpayment="credit",
+    payment_min=Decimal("1.00"),
+    grace_days=3,
+    late_fee=Decimal("2.50"),
+    late_fee_rate=Decimal("0.5"),
+    settlement="net",
+    commission_rate=Decimal("1.25"),
+    fee=Decimal("0.50"),
+    fee_returned=True,
+)
+PAYMENT = Payment(
+    payment_id=61,
+    user_id=7,
+    account_id=456,
+    hold_id=42,
+    amount=2500,
+    fee=50,
+    state="settled",
+    initiated_at=dt.datetime(2024, 2, 29, 9, tzinfo=dt.UTC),
+    gateway="girobank",
+    gateway_reference="GB-1",
+    captured_on=dt.date(2024, 2, 29),
+    settles_on=dt.date(2024, 3, 1),
+    autopay_id=9,
+)
+BILL = Standing(
+    biller_id=3,
+    user_id=7,
+    currency="EUR",
+    amount_due=8437,
+    issued_on=dt.date(2024, 2, 1),
+    due_date=dt.date(2024, 2, 29),
+    external_id="2024/02-7",
+    reference="12345674",
+    description="Power in January",
+    minimum=1000,
+    recurrence=Recurrence(1, 31),
+    payments=(PAYMENT,),
+)
+RULE = Rule(
+    user_id=7,
+    biller_id=3,
+    account_id=456,
+    currency="EUR",
+    fallback_account_id=789,
+    mode="fixed",
+    amount=2500,
+    cap=10000,
+    lead_days=2,
+    retry_days=(1, 3),
+    attempts=(
+        Attempt(bill_id=5, cycle=0, on=dt.date(2024, 2, 27), outcome="failed", why="AccountFrozen"),
+        Attempt(bill_id=5, cycle=1, on=dt.date(2024, 2, 28), outcome="paid", payment_id=61),
+    ),
+)
+NAMES: dict[str, Any] = {
+    "biller_id": 3,
+    "bill_id": 5,
+    "payment_id": 61,
+    "counterparty": "Stadtwerke",
+}
+
+
+def _bill(**changed: Any) -> Standing:
+    return msgspec.structs.replace(BILL, **changed)
+
+
+def _paid(**changed: Any) -> dict[str, Any]:
+    """A bill whose one payment stands so."""
+    payment = msgspec.structs.replace(PAYMENT, **changed)
+    return {"standing": _bill(payments=(payment,)), "payment_id": 61}
+
 
 FACTS: tuple[Fact, ...] = (
     Registered(role="user"),
@@ -117,6 +248,39 @@ FACTS: tuple[Fact, ...] = (
         code_version="0.1.0",
         sha256="4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
     ),
+    BillPaid(amount=2500, balance=0, terms=1, **NAMES),
+    BillRefunded(amount=2500, balance=2500, terms=1, **NAMES),
+    BillRefundAdvanced(amount=2500, balance=2500, terms=1, **NAMES),
+    BillRefundPassedOn(amount=2500, balance=2500, terms=1, **NAMES),
+    BillRefundTakenBack(amount=2500, balance=-2500, terms=1, forced=True, **NAMES),
+    FeeRefunded(amount=2500, balance=2500, terms=1),
+    BillerRegistered(terms=BILLER),
+    BillerChanged(terms=msgspec.structs.replace(BILLER, active=False)),
+    BillerSettled(terms=BILLER, payment_ids=(61, 62), amount=5000, commission=62, currency="EUR"),
+    GatewayFeeCharged(terms=BILLER, gateway="girobank", amount=12, currency="EUR"),
+    RefundRepaid(terms=BILLER, payment_id=61, amount=2500, currency="EUR"),
+    RefundLost(terms=BILLER, payment_id=61, amount=2500, currency="EUR"),
+    BillPresented(standing=_bill(payments=())),
+    BillSuperseded(standing=_bill(payments=(), condition="superseded", superseded_by=6)),
+    BillDisputed(standing=_bill(payments=(), condition="disputed")),
+    DisputeEnded(standing=_bill(payments=(), condition="cancelled"), upheld=True),
+    BillCancelled(standing=_bill(payments=(), condition="cancelled")),
+    LateFeeAdded(standing=_bill(payments=(), late_fees=292), amount=292),
+    PaymentHeld(amount=2500, **_paid(state="held", captured_on=None, settles_on=None)),
+    PaymentSubmitted(**_paid(state="submitted", captured_on=None, settles_on=None)),
+    PaymentUnknown(**_paid(state="unknown", captured_on=None, settles_on=None)),
+    PaymentAccepted(**_paid(state="accepted", captured_on=None, settles_on=None)),
+    PaymentCaptured(amount=2500, **_paid(state="captured")),
+    PaymentDeclined(**_paid(state="declined", captured_on=None, reason="account unknown")),
+    PaymentSettled(amount=2500, **_paid()),
+    PaymentRefunded(amount=1000, **_paid(refunded=1000, refund_due=1000)),
+    PaymentChargedBack(amount=2500, **_paid(state="charged_back", refunded=2500, refund_due=2500)),
+    RefundAsked(amount=1000, **_paid(refund_asked=1000)),
+    RefundEnded(amount=1000, outcome="lost", **_paid(refunded=1000)),
+    AutopaySet(rule=msgspec.structs.replace(RULE, attempts=())),
+    AutopayStopped(rule=msgspec.structs.replace(RULE, status="ended")),
+    AutopayResumed(rule=RULE),
+    AutopayTried(rule=RULE),
 )
 _UNDONE: dict[type[Fact], Fact] = {
     CreditReversed: Deposited(amount=2500, balance=2500, terms=1),
@@ -131,12 +295,17 @@ STREAMS = {
     "business-day": "business-days",
     "transaction": "transaction-12",
     "statement": "statements-456",
+    "biller": "biller-3",
+    "bill": "bill-5",
+    "autopay": "autopay-9",
 }
 
 
 def _entry(fact: Fact) -> Entry:
     if undone := _UNDONE.get(type(fact)):
         return mirrored(entry_for(undone, "account-456", TERMS))  # type: ignore[arg-type]
+    if isinstance(fact, BillerFact):
+        return entry_for_biller(fact, "biller-3")
     return entry_for(fact, "account-456", TERMS) if isinstance(fact, Movement) else ()
 
 

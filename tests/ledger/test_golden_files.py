@@ -39,6 +39,15 @@ def test_an_event_is_written_as_the_exact_bytes_of_its_golden_file(tag: str) -> 
 def test_a_tag_names_an_aggregate_a_fact_and_a_number(tag: str) -> None:
     aggregate, fact, number = tag.split(".")
 
-    assert aggregate in {"account", "customer", "period", "statement", "transaction"}
+    assert aggregate in {
+        "account",
+        "autopay",
+        "bill",
+        "biller",
+        "customer",
+        "period",
+        "statement",
+        "transaction",
+    }
     assert fact == fact.lower()
     assert int(number) >= 1

@@ -51,7 +51,9 @@ def test_a_movement_is_the_customer_against_the_bank_and_balances(
 
     control, bank = CONTROL_ACCOUNT[account_type], BANK_SIDE[kind]
     customer = ("D" if issubclass(kind, Debit) else "C", control, "account-456")
-    other = ("C" if issubclass(kind, Debit) else "D", bank, None)
+    # Where the bank's side has sub-accounts, they are those of billers.
+    sub_account = "biller-3" if CHART[bank].has_sub_accounts else None
+    other = ("C" if issubclass(kind, Debit) else "D", bank, sub_account)
     assert {(p.side, p.ledger_account, p.sub_account) for p in entry} == {customer, other}
     assert [(p.amount, p.currency) for p in entry] == [(fact.amount, "EUR")] * 2
     assert [p.side for p in entry] == ["D", "C"]
