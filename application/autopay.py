@@ -35,14 +35,9 @@ from domain.bills.autopay import (
     cycle_due,
     stream_of,
 )
+from domain.bills.bill_refusals import AutopayNotFound, CurrencyNotAccepted
 from domain.money import minor_units_of
-from domain.refusals import (
-    AccountNotFound,
-    AutopayNotFound,
-    CurrencyMismatch,
-    CurrencyNotAccepted,
-    Refused,
-)
+from domain.refusals import AccountNotFound, CurrencyMismatch, Refused
 
 
 class WantedRule(NamedTuple):

@@ -39,10 +39,11 @@ from domain.bills import biller as billers
 from domain.bills import payments
 from domain.bills.bill import Bill
 from domain.bills.bill_facts import BillFact, Payment
+from domain.bills.bill_refusals import BillNotFound
 from domain.bills.biller import BillerTerms, fee_of
 from domain.holds import expire_holds, place_hold
 from domain.money import minor_units_of
-from domain.refusals import AccountNotFound, BillNotFound, CurrencyMismatch
+from domain.refusals import AccountNotFound, CurrencyMismatch
 
 # --- Paying
 

@@ -19,6 +19,7 @@ from domain.bills import biller as billers
 from domain.bills import payments
 from domain.bills.bill import Bill, found
 from domain.bills.bill import stream_of as bill_stream_of
+from domain.bills.bill_refusals import BillerNameTaken, BillerNotFound
 from domain.bills.biller import (
     Biller,
     BillerFact,
@@ -28,7 +29,6 @@ from domain.bills.biller import (
     commission_of,
     stream_of,
 )
-from domain.refusals import BillerNameTaken, BillerNotFound
 from ledger.biller_posting_rules import entry_for_biller
 from ledger.journal import Entry
 

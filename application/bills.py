@@ -26,9 +26,10 @@ from domain.bills import bill as bills
 from domain.bills import biller as billers
 from domain.bills.bill import Bill, check_same, stream_of
 from domain.bills.bill_facts import BillFact, BillPresented, Standing
+from domain.bills.bill_refusals import BillDiffers, BillNotFound
 from domain.bills.recurrence import Recurrence
 from domain.money import minor_units_of
-from domain.refusals import BillDiffers, BillNotFound, CustomerNotFound
+from domain.refusals import CustomerNotFound
 from ledger.journal import decode
 
 # How often a biller can present a bill anew under one number of its own.

@@ -27,10 +27,10 @@ from domain.account_facts import (
     Movement,
 )
 from domain.bills.bill_movements import BillCredit, BillDebit
+from domain.bills.bill_refusals import PaymentNotReversible
 from domain.labels import Labelled, Labels
 from domain.money import minor_units_of
 from domain.refusals import (
-    PaymentNotReversible,
     ReversalAboveAmount,
     TransactionAlreadyReversed,
     TransactionNotReversible,

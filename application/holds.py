@@ -20,8 +20,9 @@ from application.pools import Pool, borrowed
 from domain import holds
 from domain.account import stream_of
 from domain.account_facts import Hold
+from domain.bills.bill_refusals import HoldOfPayment
 from domain.money import minor_units_of
-from domain.refusals import HoldAlreadyOver, HoldOfPayment
+from domain.refusals import HoldAlreadyOver
 
 
 def claim_of(hold_id: int) -> str:

@@ -16,9 +16,9 @@ from domain.bills import bill as bills
 from domain.bills import biller as billers
 from domain.bills.bill import Bill
 from domain.bills.bill_movements import FeeRefunded
+from domain.bills.bill_refusals import PaymentNotFound
 from domain.bills.biller import BillerFact, BillerTerms
 from domain.bills.payments import OnAccount
-from domain.refusals import PaymentNotFound
 
 # The category of the bank's own fees.
 FEES: Final = "fees"

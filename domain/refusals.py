@@ -2,7 +2,8 @@
 
 A refusal is a class whose name is the fact; its fields are the figures. Where several apply, the one
 that stands first in this list is the answer, and a test holds the decisions to that order. Of two accounts,
-the one that would receive is looked at before the one that would pay.
+the one that would receive is looked at before the one that would pay. Those of bills are kinds of the same
+four, in `domain/bills/bill_refusals.py`; of one kind, these here come first.
 
     Refused
     |- NotFound                     there is nothing of that name that the caller may know of
@@ -10,10 +11,6 @@ the one that would receive is looked at before the one that would pay.
     |  |- TransactionNotFound
     |  |- HoldNotFound
     |  |- StatementNotFound
-    |  |- BillNotFound
-    |  |- BillerNotFound
-    |  |- PaymentNotFound
-    |  |- AutopayNotFound
     |  `- CustomerNotFound
     |- NotPermitted                 the caller may see it, and may not do it
     |- Malformed                    the command contradicts itself or the tables of the bank
@@ -24,8 +21,6 @@ the one that would receive is looked at before the one that would pay.
     |  |- UnknownAccountType
     |  |- UnknownPeriod
     |  |- HoldAlreadyOver
-    |  |- TermsContradictory
-    |  |- ReferenceNotAccepted
     |  |- SameAccount
     |  |- UnprintableText
     |  |- ReasonMissing
@@ -46,30 +41,10 @@ the one that would receive is looked at before the one that would pay.
     |  |- BusinessDayOutOfTurn
     |  |- TransactionAlreadyReversed
     |  |- TransactionNotReversible
-    |  |- PaymentNotReversible
     |  |- ReversalAboveAmount
     |  |- HoldAboveLimit
-    |  |- HoldOfPayment
     |  |- TooManyHolds
     |  |- TooManyStatements
-    |  |- BillerNameTaken
-    |  |- BillDiffers
-    |  |- BillerInactive
-    |  |- PresentmentNotOffered
-    |  |- CurrencyNotAccepted
-    |  |- AutopayEnded
-    |  |- BillNotDisputed
-    |  |- BillNotPayable
-    |  |- BillHasPayments
-    |  |- TooManyPayments
-    |  |- LatePaymentNotAccepted
-    |  |- OverpaymentNotAccepted
-    |  |- PartialPaymentNotAccepted
-    |  |- PaymentOutsideLimits
-    |  |- PaymentOver
-    |  |- PaymentNotRefundable
-    |  |- RefundAbovePayment
-    |  |- RefundNotDue
     |  |- CurrencyMismatch
     |  |- AccountClosed
     |  |- AccountFrozen
@@ -118,22 +93,6 @@ class StatementNotFound(NotFound):
     detail = "There is no statement {statement_id}."
 
 
-class BillNotFound(NotFound):
-    detail = "There is no bill {bill_id}."
-
-
-class BillerNotFound(NotFound):
-    detail = "There is no biller {biller_id}."
-
-
-class PaymentNotFound(NotFound):
-    detail = "There is no payment {payment_id}."
-
-
-class AutopayNotFound(NotFound):
-    detail = "There is no autopay rule {autopay_id}."
-
-
 class CustomerNotFound(NotFound):
     detail = "There is no customer {user_id}."
 
@@ -172,14 +131,6 @@ class UnknownPeriod(Malformed):
 
 class HoldAlreadyOver(Malformed):
     detail = "The hold would end at {expires_at}, which has passed."
-
-
-class TermsContradictory(Malformed):
-    detail = "The {field} cannot be so: {why}."
-
-
-class ReferenceNotAccepted(Malformed):
-    detail = "The biller has no such reference as {reference!r}: {why}."
 
 
 class SameAccount(Malformed):
@@ -265,12 +216,6 @@ class TransactionNotReversible(Conflicting):
     detail = "Transaction {transaction_id} moved no money that could be moved back."
 
 
-class PaymentNotReversible(Conflicting):
-    detail = (
-        "Transaction {transaction_id} is of bill {bill_id}, whose payments are refunded instead."
-    )
-
-
 class ReversalAboveAmount(Conflicting):
     detail = "Transaction {transaction_id} moved {amount}; {requested} cannot be moved back."
 
@@ -279,88 +224,12 @@ class HoldAboveLimit(Conflicting):
     detail = "The hold {hold_id} is for {held}; {requested} cannot be settled."
 
 
-class HoldOfPayment(Conflicting):
-    detail = "The hold {hold_id} is of a bill payment, which alone settles or releases it."
-
-
 class TooManyHolds(Conflicting):
     detail = "Account {account_id} has {limit} active holds, and can have no more."
 
 
 class TooManyStatements(Conflicting):
     detail = "More than {limit} statements of account {account_id} are issued at once; try again."
-
-
-class BillerNameTaken(Conflicting):
-    detail = "Another biller has the name {name}."
-
-
-class BillDiffers(Conflicting):
-    detail = "The biller's bill was presented before, as bill {bill_id}, with another {field}."
-
-
-class BillerInactive(Conflicting):
-    detail = "{biller} is a biller of this bank no more."
-
-
-class PresentmentNotOffered(Conflicting):
-    detail = "{biller} presents no bills; whoever owes one enters it."
-
-
-class CurrencyNotAccepted(Conflicting):
-    detail = "{biller} takes no payments in {currency}."
-
-
-class AutopayEnded(Conflicting):
-    detail = "The autopay rule {autopay_id} has ended."
-
-
-class BillNotDisputed(Conflicting):
-    detail = "Bill {bill_id} is not disputed."
-
-
-class BillNotPayable(Conflicting):
-    detail = "Nothing can be paid of bill {bill_id}: it is {status}."
-
-
-class BillHasPayments(Conflicting):
-    detail = "Bill {bill_id} has payments; refund them first, or wait for those on their way."
-
-
-class TooManyPayments(Conflicting):
-    detail = "Bill {bill_id} has had {limit} payments, and can have no more."
-
-
-class LatePaymentNotAccepted(Conflicting):
-    detail = "{biller} takes no payments after {last_day}."
-
-
-class OverpaymentNotAccepted(Conflicting):
-    detail = "Of bill {bill_id}, {payable} is payable; {requested} is more."
-
-
-class PartialPaymentNotAccepted(Conflicting):
-    detail = "Of bill {bill_id}, {least} is the least that {biller} takes; {requested} is less."
-
-
-class PaymentOutsideLimits(Conflicting):
-    detail = "{biller} takes payments from {least} to {most}; {requested} is not among them."
-
-
-class PaymentOver(Conflicting):
-    detail = "Payment {payment_id} is {state}, and what was held for it is free again."
-
-
-class PaymentNotRefundable(Conflicting):
-    detail = "Payment {payment_id} is {state}; there is nothing to give back."
-
-
-class RefundAbovePayment(Conflicting):
-    detail = "Of payment {payment_id}, {left} can be given back; {requested} is more."
-
-
-class RefundNotDue(Conflicting):
-    detail = "No refund of {requested} is due for payment {payment_id}."
 
 
 class CurrencyMismatch(Conflicting):

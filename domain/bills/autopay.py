@@ -13,8 +13,8 @@ import msgspec
 
 from domain.bills.bill import Bill
 from domain.bills.bill_facts import Standing
+from domain.bills.bill_refusals import AutopayEnded, AutopayNotFound, TermsContradictory
 from domain.facts import Fact, stored_as
-from domain.refusals import AutopayEnded, AutopayNotFound, TermsContradictory
 
 Mode: TypeAlias = Literal["full", "minimum", "fixed"]
 RuleStatus: TypeAlias = Literal["active", "suspended", "ended"]

@@ -19,12 +19,7 @@ from domain.bills.bill_facts import (
     Payment,
     Standing,
 )
-from domain.bills.biller import BillerTerms, late_fee_of
-from domain.bills.recurrence import check_recurrence
-from domain.bills.references import check_reference
-from domain.money import MINOR_UNITS_MAX
-from domain.refusals import (
-    AmountTooLarge,
+from domain.bills.bill_refusals import (
     BillDiffers,
     BillHasPayments,
     BillNotDisputed,
@@ -36,6 +31,11 @@ from domain.refusals import (
     ReferenceNotAccepted,
     TermsContradictory,
 )
+from domain.bills.biller import BillerTerms, late_fee_of
+from domain.bills.recurrence import check_recurrence
+from domain.bills.references import check_reference
+from domain.money import MINOR_UNITS_MAX
+from domain.refusals import AmountTooLarge
 
 # What makes two presentments the same bill; the rest follows from these or comes later.
 PRESENTED: Final = (

@@ -9,10 +9,10 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from domain.bills.bill_refusals import BillerInactive, BillerNotFound, TermsContradictory
 from domain.bills.references import ANY, ReferenceFormat, check_format
 from domain.facts import Fact, stored_as
 from domain.money import MINOR_UNITS_MAX, decimal_of, decimals_of
-from domain.refusals import BillerInactive, BillerNotFound, TermsContradictory
 
 Overpayment: TypeAlias = Literal["refuse", "refund", "credit"]
 Settlement: TypeAlias = Literal["gross", "net"]

@@ -41,11 +41,7 @@ from domain.bills.bill_movements import (
     BillRefundTakenBack,
     FeeRefunded,
 )
-from domain.bills.biller import BillerTerms, is_within_limits, settlement_date
-from domain.holds import held, release_hold, without
-from domain.money import MINOR_UNITS_MAX, Money
-from domain.refusals import (
-    BalanceTooLarge,
+from domain.bills.bill_refusals import (
     BillNotPayable,
     LatePaymentNotAccepted,
     OverpaymentNotAccepted,
@@ -57,6 +53,10 @@ from domain.refusals import (
     RefundNotDue,
     TooManyPayments,
 )
+from domain.bills.biller import BillerTerms, is_within_limits, settlement_date
+from domain.holds import held, release_hold, without
+from domain.money import MINOR_UNITS_MAX, Money
+from domain.refusals import BalanceTooLarge
 
 # All of them are carried by each fact of their bill.
 PAYMENTS_MAX: Final = 100

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from domain.refusals import TermsContradictory
+from domain.bills.bill_refusals import TermsContradictory
 
 MONTHS_MAX: Final = 12
 # Of how many of the last amounts an estimate is the mean.

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from domain.refusals import ReferenceNotAccepted, TermsContradictory
+from domain.bills.bill_refusals import ReferenceNotAccepted, TermsContradictory
 
 Check: TypeAlias = Literal["none", "luhn", "mod97", "mod11", "rf"]
 

@@ -14,18 +14,13 @@ from application.billers import PaymentPlace, settle
 from application.bills import Known
 from application.commands import NO_DETAILS, Actor
 from application.outbox import PaymentOrder
-from domain.bills.biller import BillerTerms
-from domain.bills.references import ReferenceFormat
-from domain.refusals import (
-    AccountNotFound,
+from domain.bills.bill_refusals import (
     BillDiffers,
     BillerInactive,
     BillHasPayments,
     BillNotFound,
     BillNotPayable,
-    CurrencyMismatch,
     HoldOfPayment,
-    InsufficientFunds,
     LatePaymentNotAccepted,
     OverpaymentNotAccepted,
     PartialPaymentNotAccepted,
@@ -35,8 +30,10 @@ from domain.refusals import (
     ReferenceNotAccepted,
     RefundAbovePayment,
     RefundNotDue,
-    Refused,
 )
+from domain.bills.biller import BillerTerms
+from domain.bills.references import ReferenceFormat
+from domain.refusals import AccountNotFound, CurrencyMismatch, InsufficientFunds, Refused
 from tests.bill_desk import HOLDER, TELLER, Desk, ask
 
 

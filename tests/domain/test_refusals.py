@@ -2,35 +2,58 @@
 
 import re
 from string import Formatter
+from types import ModuleType
 
 import pytest
 
 from domain import refusals
+from domain.bills import bill_refusals
 from domain.refusals import Refused
+
+# Each draws a tree of its own; the second hangs its leaves on the kinds of the first.
+MODULES = (refusals, bill_refusals)
 
 
 def every_refusal() -> list[type[Refused]]:
     """In the order in which their classes stand in the file."""
+    return [each for module in MODULES for each in refusals_in(module)]
+
+
+def refusals_in(module: ModuleType) -> list[type[Refused]]:
     return [
         each
-        for each in vars(refusals).values()
-        if isinstance(each, type) and issubclass(each, Refused)
+        for each in vars(module).values()
+        if isinstance(each, type)
+        and issubclass(each, Refused)
+        and each.__module__ == module.__name__
     ]
 
 
-def drawn() -> list[tuple[int, str]]:
+def drawn(module: ModuleType) -> list[tuple[int, str]]:
     """Depth and name of each line of the tree in the docstring."""
-    assert refusals.__doc__ is not None
-    lines = re.findall(r"^    ([| `-]*)(\w+)", refusals.__doc__, re.MULTILINE)
+    assert module.__doc__ is not None
+    lines = re.findall(r"^    ([| `-]*)(\w+)", module.__doc__, re.MULTILINE)
     return [(len(branch) // 3, name) for branch, name in lines]
 
 
-def test_the_tree_lists_every_refusal_at_its_place_and_in_order() -> None:
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_the_tree_lists_every_refusal_at_its_place_and_in_order(module: ModuleType) -> None:
     classes = [
-        (len(each.__mro__) - len(Refused.__mro__), each.__name__) for each in every_refusal()
+        (len(each.__mro__) - len(Refused.__mro__), each.__name__) for each in refusals_in(module)
     ]
+    own = {name for _, name in classes}
 
-    assert drawn() == classes
+    assert [line for line in drawn(module) if line[1] in own] == classes
+
+
+def test_a_refusal_of_bills_hangs_on_the_kind_that_it_is_drawn_under() -> None:
+    kinds, kind = {}, ""
+    for depth, name in drawn(bill_refusals):
+        kind = name if depth == 1 else kind
+        kinds[name] = kind
+
+    for each in refusals_in(bill_refusals):
+        assert kinds[each.__name__] == each.__mro__[1].__name__
 
 
 @pytest.mark.parametrize("refusal", every_refusal(), ids=lambda each: each.__name__)
