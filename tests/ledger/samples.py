@@ -229,12 +229,6 @@ FACTS: tuple[Fact, ...] = (
         sha256="4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
     ),
     Reopened(period="2024-01"),
-    EndBegun(date=dt.date(2024, 2, 29), ended=dt.date(2024, 2, 28)),
-    Ended(
-        date=dt.date(2024, 2, 29),
-        ended=dt.date(2024, 2, 29),
-        steps=(StepTotals("holds", 2, 0), StepTotals("interest", 40, 1, (("EUR", 1234),))),
-    ),
     Labelled(category="rent", tags=("home",)),
     StatementIssued(
         statement_id=5,
@@ -248,6 +242,15 @@ FACTS: tuple[Fact, ...] = (
         code_version="0.1.0",
         sha256="4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
     ),
+    EndBegun(date=dt.date(2024, 2, 29), ended=dt.date(2024, 2, 28)),
+    Ended(
+        date=dt.date(2024, 2, 29),
+        ended=dt.date(2024, 2, 29),
+        steps=(StepTotals("holds", 2, 0), StepTotals("interest", 40, 1, (("EUR", 1234),))),
+    ),
+)
+# Those of bills are counted apart, so that their places stay what they are.
+BILL_FACTS: tuple[Fact, ...] = (
     BillPaid(amount=2500, balance=0, terms=1, **NAMES),
     BillRefunded(amount=2500, balance=2500, terms=1, **NAMES),
     BillRefundAdvanced(amount=2500, balance=2500, terms=1, **NAMES),
@@ -329,5 +332,7 @@ def _recorded(position: int, fact: Fact) -> Recorded:
 
 
 SAMPLES: dict[str, Recorded] = {
-    fact.TAG: _recorded(position, fact) for position, fact in enumerate(FACTS, start=1)
+    fact.TAG: _recorded(position, fact)
+    for first, facts in ((1, FACTS), (101, BILL_FACTS))
+    for position, fact in enumerate(facts, start=first)
 }

@@ -42,6 +42,7 @@ def test_a_tag_names_an_aggregate_a_fact_and_a_number(tag: str) -> None:
     assert aggregate in {
         "account",
         "autopay",
+        "business-day",
         "bill",
         "biller",
         "customer",
