@@ -13,6 +13,10 @@ import psycopg
 
 from api.parameters import ParameterRefused, known_at_of
 from daybook.bank_database import bank_database
+from daybook.books_export.beancount import BEANCOUNT
+from daybook.books_export.export import export_books
+from daybook.books_export.forms import Form
+from daybook.books_export.hledger import HLEDGER
 from daybook.settings import read_settings
 from readmodels.moments import HEAD, KNOWN_AT
 
@@ -24,8 +28,8 @@ LOG: Final = """
 """
 
 Connection: TypeAlias = psycopg.Connection[Any]
-# Writes the log up to a position to a file, and answers how many events that were.
-Exporter: TypeAlias = Callable[[Connection, int, IO[bytes]], int]
+# Writes the log up to a position to a file, and answers in words what it wrote.
+Exporter: TypeAlias = Callable[[Connection, int, IO[bytes]], str]
 
 
 class AuditRefused(Exception):
@@ -40,12 +44,12 @@ def run_export(arguments: argparse.Namespace) -> int:
         connection.read_only = True
         position = _position(connection, arguments.known_at)
         with _whole_file(arguments.file) as file:
-            events = EXPORTERS[arguments.format](connection, position, file)
-    print(f"daybook: {events:,} events up to position {position:,}", file=sys.stderr)
+            written = EXPORTERS[arguments.format](connection, position, file)
+    print(f"daybook: {written} up to position {position:,}", file=sys.stderr)
     return 0
 
 
-def export_jsonl(connection: Connection, position: int, file: IO[bytes]) -> int:
+def export_jsonl(connection: Connection, position: int, file: IO[bytes]) -> str:
     """A line an event, in the form of docs/evidence-format.md: the state stands in it byte for byte."""
     events = 0
     encoded = msgspec.json.encode
@@ -58,7 +62,18 @@ def export_jsonl(connection: Connection, position: int, file: IO[bytes]) -> int:
                 % (place, encoded(stream), version, encoded(tag), state)
             )
             events += 1
-    return events
+    return f"{events:,} events"
+
+
+def _export_books(form: Form) -> Exporter:
+    def export(connection: Connection, position: int, file: IO[bytes]) -> str:
+        written = export_books(form, connection, position, file)
+        return (
+            f"{written.entries:,} entries on {written.accounts:,} accounts, and "
+            f"{written.assertions:,} balances at the ends of {written.days:,} days,"
+        )
+
+    return export
 
 
 def _position(connection: Connection, text: str | None) -> int:
@@ -102,4 +117,8 @@ def _whole_file(path: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-EXPORTERS: Final[dict[str, Exporter]] = {"jsonl": export_jsonl}
+EXPORTERS: Final[dict[str, Exporter]] = {
+    "jsonl": export_jsonl,
+    "hledger": _export_books(HLEDGER),
+    "beancount": _export_books(BEANCOUNT),
+}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 PORT: Final = 8000
-EXPORT_FORMATS: Final = ("jsonl",)
+EXPORT_FORMATS: Final = ("jsonl", "hledger", "beancount")
 STAFF_ROLES: Final = ("teller", "loan_officer", "auditor", "compliance", "admin")
 
 # What went wrong outside of the program: said in a line, without a traceback.
@@ -26,6 +26,7 @@ EXPECTED: Final = (
     ("daybook.berka_files", "BerkaError"),
     ("daybook.statements", "StatementsRefused"),
     ("daybook.end_of_day.run", "EndOfDayRefused"),
+    ("daybook.books_export.booked", "ExportRefused"),
     ("daybook.bench.processes", "BenchError"),
     ("migrations.runner", "MigrationError"),
     ("readmodels.rebuild", "RebuildRefused"),
@@ -150,7 +151,7 @@ def _add_end_of_day(commands: "argparse._SubParsersAction[argparse.ArgumentParse
 def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     audit = commands.add_parser("audit", help="prove the books")
     actions = audit.add_subparsers(metavar="ACTION", required=True)
-    export = actions.add_parser("export", help="write the log to a file")
+    export = actions.add_parser("export", help="write the log, or the books, to a file")
     _add_data(export)
     export.add_argument("--format", choices=EXPORT_FORMATS, default=EXPORT_FORMATS[0])
     export.add_argument(

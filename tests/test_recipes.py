@@ -13,7 +13,12 @@ import pytest
 
 from tests.running_api import Person, running_api
 
-RECIPES: Final = sorted((Path(__file__).parents[1] / "docs" / "recipes").glob("*.md"))
+# Those of the API; the others are of other programs.
+RECIPES: Final = [
+    path
+    for path in sorted((Path(__file__).parents[1] / "docs" / "recipes").glob("*.md"))
+    if "```http\n" in path.read_text()
+]
 EXCHANGE: Final = re.compile(
     r"```http\n(?P<who>\w+): (?P<method>\w+) (?P<path>\S+)\n(?P<body>.*?)```\n"
     r"```json\n(?P<status>\d+)\n(?P<answer>.*?)```\n",

@@ -12,13 +12,18 @@ import psycopg
 import pytest
 
 from daybook.berka_files import find_files
+from daybook.books_export.beancount import BEANCOUNT
+from daybook.books_export.hledger import HLEDGER
 from daybook.loading import bring_views_up
 from daybook.statements import write_statements
 from domain.statement import LETTERHEAD
+from ledger.trial_balance import trial_balance
 from readmodels.accounts import accounts_of
 from readmodels.moments import Moment, resolve
 from readmodels.statements.account_statement import account_statement
 from readmodels.statements.canonical import Bank, Statement, decode
+from tests import book_keepers as keepers
+from tests.bank import read_log
 from tests.berka_folder import imported
 
 TODAY = dt.date(2026, 11, 1)
@@ -135,3 +140,24 @@ async def compare(
     whole = sum(amount for date, amount in entries if date <= "1993-12-31")
     assert Decimal(closing).scaleb(-2) == whole
     return compared
+
+
+def test_three_other_programs_read_the_books_and_agree_to_the_cent(
+    bank: str, tmp_path: Path
+) -> None:
+    ours = keepers.totals(trial_balance(recorded.event.entry for recorded in read_log(bank)))
+    books, beans = tmp_path / "hledger", tmp_path / "beancount"
+    exported = keepers.export(bank, HLEDGER, books)
+    assert keepers.export(bank, BEANCOUNT, beans).assertions == exported.assertions >= 39_576
+    assert exported.entries >= 46_997
+
+    assert keepers.checked_by_hledger(books) == ""
+    for balances in (
+        keepers.balances_of_hledger(books),
+        keepers.balances_of_ledger(books),
+        keepers.asserted_last(beans),
+    ):
+        assert keepers.by_ledger_account(balances) == ours
+        assert sum(1 for name, _ in balances if name.startswith("Liabilities")) > 1_000
+    # It holds every assertion, the last ones too.
+    assert keepers.checked_by_beancount(beans) == ""
