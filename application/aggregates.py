@@ -8,8 +8,17 @@ version; `restore` says how, and equals folding the stream by `evolve`.
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
-from domain import account, business_days, customer, labels, periods, statement
-from domain.account_facts import TermsFact
+from domain import (
+    account,
+    accrued_interest,
+    business_days,
+    customer,
+    labels,
+    periods,
+    rate_plans,
+    statement,
+)
+from domain.account_facts import ACCOUNT_TYPES, TermsFact
 from domain.bills import autopay, bill, biller
 
 
@@ -76,6 +85,24 @@ def _restored_days(newest: Newest) -> Aggregate:
     return business_days.restore(newest.fact, newest.version)
 
 
+def _evolved_interest(
+    state: accrued_interest.AccruedInterest | None, fact: Any, _number: int
+) -> Aggregate:
+    return accrued_interest.evolve(state, fact)
+
+
+def _restored_interest(newest: Newest) -> Aggregate:
+    return accrued_interest.AccruedInterest(newest.fact.standing, newest.version)
+
+
+def _evolved_plan(state: rate_plans.RatePlan | None, fact: Any, _number: int) -> Aggregate:
+    return rate_plans.evolve(state, fact)
+
+
+def _restored_plan(newest: Newest) -> Aggregate:
+    return rate_plans.RatePlan(newest.fact.rates, newest.version)
+
+
 def _restored_statements(newest: Newest) -> Aggregate:
     return statement.Statements(newest.number, newest.version)
 
@@ -99,6 +126,12 @@ KINDS: Final[dict[str, Kind]] = {
     "transaction": Kind(labels.evolve, _restored_labels),
     "ledger": Kind(_evolved_periods, _restored_periods),
     "business": Kind(_evolved_days, _restored_days),
+    "interest": Kind(_evolved_interest, _restored_interest),
+    # Their streams end with a currency, of which each type of account has one plan.
+    **{
+        f"rate-plan-{account_type}": Kind(_evolved_plan, _restored_plan)
+        for account_type in ACCOUNT_TYPES
+    },
     "statements": Kind(statement.evolve, _restored_statements),
     "biller": Kind(biller.evolve, _restored_biller),
     "bill": Kind(bill.evolve, _restored_bill),

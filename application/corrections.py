@@ -49,6 +49,8 @@ def reverse(
     transaction_id = original[0].event.transaction_id
     claim = f"reversal/{transaction_id}"
     moved = [r for r in original if isinstance(r.event.fact, Movement)]
+    # What also moved money elsewhere (interest that was capitalised) is not undone by half.
+    is_whole = all(isinstance(r.event.fact, Movement) for r in original if r.event.entry)
 
     def decide(books: Books) -> list[Transaction]:
         for recorded in moved:
@@ -60,7 +62,7 @@ def reverse(
         posted = transaction(ask.actor, details, books)
         if books.claimed(claim) is not None:
             raise TransactionAlreadyReversed(transaction_id=transaction_id)
-        _check_reversible(books, moved, transaction_id, part)
+        _check_reversible(books, moved if is_whole else (), transaction_id, part)
         undoing: list[tuple[int, list[AccountFact], Entry]] = []
         # Who receives is looked at before who pays; what is paid is posted first.
         for recorded in sorted(moved, key=lambda r: isinstance(r.event.fact, Credit)):

@@ -21,15 +21,18 @@ from domain.account_facts import (
     Frozen,
     Hold,
     Holder,
+    InterestCapitalised,
     InterestCharged,
     InterestCredited,
     MadeDormant,
     Movement,
     Opened,
+    OverdraftInterestCapitalised,
     OverdraftLimitChanged,
     PaymentReceived,
     PaymentSent,
     Reactivated,
+    TaxWithheld,
     Terms,
     TermsFact,
     TransferReceived,
@@ -213,8 +216,22 @@ def credit_interest(account: Account, amount: int) -> list[AccountFact]:
 
 def charge_interest(account: Account, amount: int) -> list[AccountFact]:
     """The bank's own debit: it is made whether or not the money is there."""
-    check_debit(account, amount, forced=True)
-    return [moved(InterestCharged, account, amount, forced=_is_forced(account, amount))]
+    return _take(InterestCharged, account, amount)
+
+
+def capitalise_interest(account: Account, amount: int) -> list[AccountFact]:
+    _check_credit(account, amount)
+    return [moved(InterestCapitalised, account, amount)]
+
+
+def capitalise_overdraft_interest(account: Account, amount: int) -> list[AccountFact]:
+    """The bank's own debit: it is made whether or not the money is there."""
+    return _take(OverdraftInterestCapitalised, account, amount)
+
+
+def withhold_tax(account: Account, amount: int) -> list[AccountFact]:
+    """The same, for the state."""
+    return _take(TaxWithheld, account, amount)
 
 
 def credit_adjustment(account: Account, amount: int) -> list[AccountFact]:
@@ -230,8 +247,7 @@ def debit_adjustment(account: Account, amount: int) -> list[AccountFact]:
 
 def charge_fee(account: Account, amount: int) -> list[AccountFact]:
     """The bank's own debit: it is made whether or not the money is there."""
-    check_debit(account, amount, forced=True)
-    return [moved(FeeCharged, account, amount, forced=_is_forced(account, amount))]
+    return _take(FeeCharged, account, amount)
 
 
 def reverse_credit(
@@ -343,6 +359,11 @@ def check_debit(account: Account, amount: int, forced: bool) -> None:
             available=account.money(account.available),
             requested=account.money(amount),
         )
+
+
+def _take(kind: type[Movement], account: Account, amount: int) -> list[AccountFact]:
+    check_debit(account, amount, forced=True)
+    return [moved(kind, account, amount, forced=_is_forced(account, amount))]
 
 
 def _is_forced(account: Account, amount: int) -> bool:

@@ -194,6 +194,21 @@ class InterestCharged(Debit, frozen=True, kw_only=True, omit_defaults=True):
     """The bank took interest on a negative balance."""
 
 
+@stored_as("account.interest-capitalised.1")
+class InterestCapitalised(Credit, frozen=True, kw_only=True, omit_defaults=True):
+    """Interest that was accrued day by day came to the account."""
+
+
+@stored_as("account.overdraft-interest-capitalised.1")
+class OverdraftInterestCapitalised(Debit, frozen=True, kw_only=True, omit_defaults=True):
+    """Interest on days below zero, accrued day by day, was taken."""
+
+
+@stored_as("account.tax-withheld.1")
+class TaxWithheld(Debit, frozen=True, kw_only=True, omit_defaults=True):
+    """Tax on interest was taken, for the state."""
+
+
 @stored_as("account.fee-charged.1")
 class FeeCharged(Debit, frozen=True, kw_only=True, omit_defaults=True):
     pass

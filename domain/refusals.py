@@ -20,6 +20,8 @@ four, in `domain/bills/bill_refusals.py`; of one kind, these here come first.
     |  |- AmountTooLarge
     |  |- UnknownAccountType
     |  |- UnknownPeriod
+    |  |- TiersOutOfOrder
+    |  |- RateOutOfRange
     |  |- HoldAlreadyOver
     |  |- SameAccount
     |  |- UnprintableText
@@ -45,6 +47,7 @@ four, in `domain/bills/bill_refusals.py`; of one kind, these here come first.
     |  |- HoldAboveLimit
     |  |- TooManyHolds
     |  |- TooManyStatements
+    |  |- TooManyRates
     |  |- CurrencyMismatch
     |  |- AccountClosed
     |  |- AccountFrozen
@@ -127,6 +130,16 @@ class UnknownAccountType(Malformed):
 
 class UnknownPeriod(Malformed):
     detail = "{period} is no period: a period is a month, as in 2026-03."
+
+
+class TiersOutOfOrder(Malformed):
+    detail = "Tiers begin above 0 and each above the one before; there are at most {limit}."
+
+
+class RateOutOfRange(Malformed):
+    detail = (
+        "The {name} rate is {rate}; it is per cent, 0 to {most}, with {decimals} decimals at most."
+    )
 
 
 class HoldAlreadyOver(Malformed):
@@ -230,6 +243,10 @@ class TooManyHolds(Conflicting):
 
 class TooManyStatements(Conflicting):
     detail = "More than {limit} statements of account {account_id} are issued at once; try again."
+
+
+class TooManyRates(Conflicting):
+    detail = "A rate plan holds {limit} changes, and can hold no more."
 
 
 class CurrencyMismatch(Conflicting):

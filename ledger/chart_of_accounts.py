@@ -28,12 +28,16 @@ CASH: Final = 1010
 SETTLEMENT: Final = 1110
 GATEWAY_NOSTRO: Final = 1120
 INCOMING_CLEARING: Final = 1130
+OVERDRAFT_INTEREST_RECEIVABLE: Final = 1360
 REFUNDS_RECEIVABLE: Final = 1510
 CHECKING_ACCOUNTS: Final = 2110
 SAVINGS_ACCOUNTS: Final = 2120
+DEPOSIT_INTEREST_PAYABLE: Final = 2210
 OUTGOING_CLEARING: Final = 2310
 TRANSFERS_IN_TRANSIT: Final = 2320
 BILLERS_PAYABLE: Final = 2410
+TAX_WITHHELD: Final = 2510
+SUSPENSE: Final = 2910
 RETAINED_EARNINGS: Final = 3910
 OVERDRAFT_INTEREST_INCOME: Final = 4120
 ACCOUNT_FEE_INCOME: Final = 4210
@@ -50,14 +54,20 @@ CHART: Final[dict[int, LedgerAccount]] = {
         LedgerAccount(SETTLEMENT, "Settlement account at the central bank", "asset"),
         LedgerAccount(GATEWAY_NOSTRO, "Nostro with payment gateways and correspondents", "asset"),
         LedgerAccount(INCOMING_CLEARING, "Incoming payments clearing", "asset"),
+        LedgerAccount(
+            OVERDRAFT_INTEREST_RECEIVABLE, "Interest receivable on overdrafts", "asset", True
+        ),
         LedgerAccount(REFUNDS_RECEIVABLE, "Refunds due from billers", "asset", True),
         LedgerAccount(CHECKING_ACCOUNTS, "Customers' checking accounts", "liability", True),
         LedgerAccount(SAVINGS_ACCOUNTS, "Customers' savings accounts", "liability", True),
+        LedgerAccount(DEPOSIT_INTEREST_PAYABLE, "Interest payable on deposits", "liability", True),
         LedgerAccount(OUTGOING_CLEARING, "Outgoing payments clearing", "liability"),
         LedgerAccount(TRANSFERS_IN_TRANSIT, "Transfers in transit", "liability"),
         LedgerAccount(
             BILLERS_PAYABLE, "Bill payments clearing, owed to billers", "liability", True
         ),
+        LedgerAccount(TAX_WITHHELD, "Tax withheld", "liability"),
+        LedgerAccount(SUSPENSE, "Suspense, owed to somebody", "liability"),
         LedgerAccount(3010, "Share capital", "equity"),
         LedgerAccount(RETAINED_EARNINGS, "Retained earnings", "equity"),
         LedgerAccount(OVERDRAFT_INTEREST_INCOME, "Interest income from overdrafts", "income"),

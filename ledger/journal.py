@@ -11,10 +11,12 @@ import msgspec
 
 # These are imported so that the table of facts holds every tag wherever events are read.
 from domain import account as _account  # noqa: F401
+from domain import accrued_interest as _accrued_interest  # noqa: F401
 from domain import business_days as _business_days  # noqa: F401
 from domain import customer as _customer  # noqa: F401
 from domain import labels as _labels  # noqa: F401
 from domain import periods as _periods  # noqa: F401
+from domain import rate_plans as _rate_plans  # noqa: F401
 from domain import statement as _statement  # noqa: F401
 from domain.bills import autopay as _autopay  # noqa: F401
 from domain.bills import bill_facts as _bill_facts  # noqa: F401

@@ -176,3 +176,34 @@ CREATE TABLE readmodels.ledger_totals (
 );
 CREATE UNIQUE INDEX ledger_totals_run ON readmodels.ledger_totals
     (level, run, ledger_account, currency, booking_date, kind);
+    (run, ledger_account, currency, booking_date, kind);
+
+-- The interest of each account, as its newest event says (domain/accrued_interest.py): units are whole
+-- numbers of many digits, the rest minor units.
+CREATE TABLE readmodels.interest (
+    account_id bigint NOT NULL,
+    version bigint NOT NULL,
+    position bigint NOT NULL,
+    through date NOT NULL,
+    known_at bigint NOT NULL,
+    balance bigint NOT NULL,
+    credit numeric NOT NULL,
+    debit numeric NOT NULL,
+    credit_posted bigint NOT NULL,
+    debit_posted bigint NOT NULL,
+    credit_settled bigint NOT NULL,
+    debit_settled bigint NOT NULL,
+    since date
+);
+CREATE UNIQUE INDEX interest_account ON readmodels.interest (account_id);
+CREATE INDEX interest_open ON readmodels.interest (account_id) WHERE since IS NOT NULL;
+ALTER TABLE readmodels.interest SET (fillfactor = 50);
+
+-- The rate plans, from each change on: one row a change, with the whole plan after it as JSON.
+CREATE TABLE readmodels.rate_plans (
+    account_type text NOT NULL,
+    currency text NOT NULL,
+    position bigint NOT NULL,
+    rates text NOT NULL
+);
+CREATE UNIQUE INDEX rate_plans_of ON readmodels.rate_plans (account_type, currency, position);

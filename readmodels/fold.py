@@ -11,6 +11,7 @@ from domain.bills.bill_movements import BillPaid
 from domain.labels import Labelled
 from ledger.journal import JournalEvent, decode
 from readmodels.hold_rows import HOLD_FACTS, HoldRows
+from readmodels.interest_rows import InterestRows
 from readmodels.transaction_rows import TransactionRows, kind_of
 from readmodels.trial_balance import RUN_BITS
 
@@ -78,6 +79,7 @@ class Batch:
         self.lines: list[str] = []
         self.transactions = TransactionRows()
         self.holds = HoldRows()
+        self.interest = InterestRows()
         # By run and booking date, then by ledger account, currency and kind: debits and credits.
         # Events that follow one another mostly share the first two, so those sums are kept at hand.
         self.totals: dict[tuple[int, str], dict[tuple[int, str, str], list[int]]] = {}
@@ -114,10 +116,12 @@ def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]
             if stream.startswith(ACCOUNT):
                 changed.add(stream)
                 _account_event(batch, states, position, stream, version, event)
-            elif event.entry:
-                _entry(batch, position, event, None, "")
             elif isinstance(event.fact, Labelled):
                 batch.transactions.label(int(stream[len(LABELS) :]), position, event.fact)
+            else:
+                if event.entry:
+                    _entry(batch, position, event, None, "")
+                batch.interest.add(stream, version, position, event)
             batch.transactions.add(position, event)
         except Exception as error:
             raise PoisonedEvent(position, stream, tag, error) from error

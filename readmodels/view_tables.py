@@ -8,6 +8,8 @@ import psycopg
 from readmodels.copy_text import array_of
 from readmodels.fold import ACCOUNT, AccountState, Batch
 from readmodels.hold_rows import HoldRows
+from readmodels.interest_rows import COLUMNS as INTEREST_COLUMNS
+from readmodels.interest_rows import InterestRows
 from readmodels.transaction_rows import TransactionRows
 from readmodels.trial_balance import LEVEL_BITS, LEVELS, bits_of
 
@@ -22,6 +24,7 @@ VIEWS: Final[dict[str, tuple[str, ...]]] = {
     "transactions": ("transactions", "transaction_labels"),
     "holds": ("holds", "hold_settlements"),
     "ledger_totals": ("ledger_totals",),
+    "interest": ("interest", "rate_plans"),
 }
 
 STATES: Final = """
@@ -97,6 +100,14 @@ END_HOLDS: Final = """
         AS n (hold_id, outcome, position, booking_date)
      WHERE h.hold_id = n.hold_id
 """
+PUT_INTEREST: Final = f"""
+    INSERT INTO {{schema}}.interest ({", ".join(INTEREST_COLUMNS)})
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::bigint[],
+                         %s::bigint[], %s::numeric[], %s::numeric[], %s::bigint[], %s::bigint[],
+                         %s::bigint[], %s::bigint[], %s::date[])
+        ON CONFLICT (account_id) DO UPDATE
+       SET {", ".join(f"{name} = excluded.{name}" for name in INTEREST_COLUMNS[1:])}
+"""
 
 
 def read_states(
@@ -121,6 +132,8 @@ def write(
         _write_transactions(connection, schema, batch.transactions)
     if "holds" in views:
         _write_holds(connection, schema, batch.holds)
+    if "interest" in views:
+        _write_interest(connection, schema, batch.interest)
     if "ledger_totals" in views:
         _write_totals(connection, schema, batch)
     _write_accounts(connection, schema, batch)
@@ -160,6 +173,13 @@ def _write_holds(connection: SyncConnection, schema: str, made: HoldRows) -> Non
     if made.endings:
         columns = zip(*made.endings, strict=True)
         _run(connection, END_HOLDS, schema, *map(array_of, columns))
+
+
+def _write_interest(connection: SyncConnection, schema: str, made: InterestRows) -> None:
+    _copy(connection, f"{schema}.rate_plans", made.plans)
+    if made.standings:
+        columns = zip(*made.standings.values(), strict=True)
+        _run(connection, PUT_INTEREST, schema, *map(array_of, columns))
 
 
 def _write_accounts(connection: SyncConnection, schema: str, batch: Batch) -> None:

@@ -36,6 +36,7 @@ from domain.account_facts import (
     Unfrozen,
     Withdrawn,
 )
+from domain.accrued_interest import InterestFact
 from domain.bills.autopay import (
     Attempt,
     AutopayResumed,
@@ -93,8 +94,10 @@ from domain.periods import CloseAsked, Reopened, Sealed, YearEnded
 from domain.periods import Closed as PeriodClosed
 from domain.statement import Letterhead, StatementIssued
 from ledger.biller_posting_rules import entry_for_biller
+from ledger.interest_rules import interest_entry
 from ledger.journal import Entry, JournalEvent, Recorded, mirrored
 from ledger.posting_rules import entry_for
+from tests.ledger.end_of_day_samples import END_OF_DAY_FACTS
 
 TERMS = Terms(
     account_type="checking",
@@ -301,6 +304,8 @@ STREAMS = {
     "biller": "biller-3",
     "bill": "bill-5",
     "autopay": "autopay-9",
+    "interest": "interest-456",
+    "rate-plan": "rate-plan-savings-EUR",
 }
 
 
@@ -309,6 +314,8 @@ def _entry(fact: Fact) -> Entry:
         return mirrored(entry_for(undone, "account-456", TERMS))  # type: ignore[arg-type]
     if isinstance(fact, BillerFact):
         return entry_for_biller(fact, "biller-3")
+    if isinstance(fact, InterestFact):
+        return interest_entry(fact, "interest-456")
     return entry_for(fact, "account-456", TERMS) if isinstance(fact, Movement) else ()
 
 
@@ -333,6 +340,6 @@ def _recorded(position: int, fact: Fact) -> Recorded:
 
 SAMPLES: dict[str, Recorded] = {
     fact.TAG: _recorded(position, fact)
-    for first, facts in ((1, FACTS), (101, BILL_FACTS))
+    for first, facts in ((1, FACTS), (101, BILL_FACTS), (201, END_OF_DAY_FACTS))
     for position, fact in enumerate(facts, start=first)
 }

@@ -9,7 +9,7 @@ import pytest
 
 from domain.facts import FACTS
 from ledger.journal import decode, encode
-from tests.ledger.samples import SAMPLES
+from tests.ledger.samples import SAMPLES, STREAMS
 
 GOLDEN = Path(__file__).parent / "golden"
 TAGS = sorted(path.name.removesuffix(".json") for path in GOLDEN.glob("*.json"))
@@ -39,16 +39,6 @@ def test_an_event_is_written_as_the_exact_bytes_of_its_golden_file(tag: str) -> 
 def test_a_tag_names_an_aggregate_a_fact_and_a_number(tag: str) -> None:
     aggregate, fact, number = tag.split(".")
 
-    assert aggregate in {
-        "account",
-        "autopay",
-        "business-day",
-        "bill",
-        "biller",
-        "customer",
-        "period",
-        "statement",
-        "transaction",
-    }
+    assert aggregate in STREAMS
     assert fact == fact.lower()
     assert int(number) >= 1
