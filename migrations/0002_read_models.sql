@@ -176,7 +176,6 @@ CREATE TABLE readmodels.ledger_totals (
 );
 CREATE UNIQUE INDEX ledger_totals_run ON readmodels.ledger_totals
     (level, run, ledger_account, currency, booking_date, kind);
-    (run, ledger_account, currency, booking_date, kind);
 
 -- The interest of each account, as its newest event says (domain/accrued_interest.py): units are whole
 -- numbers of many digits, the rest minor units.
