@@ -20,6 +20,8 @@ from api import (
     holds,
     labels,
     ledger,
+    loan_quotes,
+    loan_rates,
     periods,
     reports,
     restatements,
@@ -68,6 +70,8 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     *periods.HANDLERS,
     *business_days.HANDLERS,
     *reports.HANDLERS,
+    *loan_quotes.HANDLERS,
+    *loan_rates.HANDLERS,
     *health.HANDLERS,
 ]
 

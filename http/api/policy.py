@@ -92,6 +92,10 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/reports/transaction-summary"): Rule(SIGNED_IN),
     ("GET", "/reports/spending"): Rule(SIGNED_IN),
     ("GET", "/reports/analysis"): Rule(STAFF),
+    # Reckonings: they need no customer and store nothing.
+    ("POST", "/loans/quote"): Rule(ANYONE),
+    ("POST", "/loans/apr"): Rule(ANYONE),
+    ("POST", "/loans/day-count"): Rule(ANYONE),
     # Operation: nothing of a customer is in these.
     ("GET", "/health/live"): Rule(ANYONE),
     ("GET", "/health/ready"): Rule(ANYONE),
