@@ -33,8 +33,9 @@ def divide(numerator: Decimal | int, denominator: Decimal | int) -> Decimal:
 
 def rounded(amount: Decimal, rounding: Rounding, multiple_of: int = 1) -> int:
     """The nearest multiple; a tie goes to the even multiple or away from zero, by the mode."""
-    multiples = EXACT.quantize(divide(amount, multiple_of), _NOISE)
-    return int(multiples.to_integral_value(_MODES[rounding])) * multiple_of
+    multiples = amount if multiple_of == 1 else divide(amount, multiple_of)
+    exact = EXACT.quantize(multiples, _NOISE)
+    return int(exact.to_integral_value(_MODES[rounding])) * multiple_of
 
 
 def to_decimals(value: Decimal, decimals: int) -> Decimal:

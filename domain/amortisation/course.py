@@ -55,6 +55,7 @@ class Course(NamedTuple):
     instalments: int  # a balloon's periods go on after them, for its level instalment
     first: int
     accrual: Accrual
+    earned: list[Decimal]  # by one unit in each whole period from the first on
     advances: tuple[Advance, ...]  # made in the first period of this course
 
 
@@ -69,7 +70,8 @@ def courses_of(terms: ScheduleTerms) -> list[Row]:
     for first, following in zip(firsts, [*firsts[1:], count], strict=True):
         known = tuple(change for change in terms.rate_changes if change.on < periods[first].due)
         accrual = Accrual(terms, known)
-        course = Course(terms, periods, count, first, accrual, tuple(advances[first]))
+        earned = [accrual.since(period, period.start) for period in periods[first:]]
+        course = Course(terms, periods, count, first, accrual, earned, tuple(advances[first]))
         made, standing = walked(course, plan_of(course, standing), standing, following)
         if rows:
             at_due = sum(one.amount for one in course.advances if one.on == rows[-1].due)
@@ -102,12 +104,15 @@ def _by_period(
 def walked(course: Course, plan: Plan, standing: Standing, stop: int) -> tuple[list[Row], Standing]:
     """The rows of the course up to the period at `stop`, and what is owed after them."""
     terms, rows = course.terms, []
+    balance, deferred = standing
     for index in range(course.first, stop):
         period = course.periods[index]
-        advances = course.advances if index == course.first else ()
-        accrued = amount(terms, _accrued(course, period, standing.balance, advances))
-        balance = standing.balance + sum(one.amount for one in advances)
-        interest, deferred = accrued + standing.deferred, ZERO
+        accrued = balance * course.earned[index - course.first]
+        if index == course.first:
+            accrued += _accrued_on_advances(course)
+            balance += _advanced(course)
+        accrued = amount(terms, accrued)
+        waited, interest, deferred = deferred, accrued + deferred, ZERO
         if period.number <= terms.grace_interest_payment:
             interest, deferred = ZERO, interest
         if index == course.instalments - 1:
@@ -115,26 +120,24 @@ def walked(course: Course, plan: Plan, standing: Standing, stop: int) -> tuple[l
         else:
             # What waited in a grace period is paid on top of the instalment, what was brought within.
             is_after_grace = period.number == terms.grace_interest_payment + 1 > 1
-            on_top = standing.deferred if is_after_grace else ZERO
-            borne = accrued if deferred else interest - on_top
+            borne = accrued if deferred else interest - (waited if is_after_grace else ZERO)
             principal = min(plan(period.number, balance, borne), balance)
             if principal < 0 and terms.method in LEVEL:
                 # Interest that the instalment does not cover waits, and earns none itself.
                 interest, deferred, principal = interest + principal, deferred - principal, ZERO
-        standing = Standing(balance - principal, deferred)
-        rows.append(
-            Row(period.number, period.start, period.due, principal, interest, standing.balance)
-        )
-    return rows, standing
+        balance -= principal
+        rows.append(Row(period.number, period.start, period.due, principal, interest, balance))
+    return rows, Standing(balance, deferred)
 
 
-def _accrued(
-    course: Course, period: Period, balance: Decimal, advances: tuple[Advance, ...]
-) -> Decimal:
-    accrual = course.accrual
-    return balance * accrual.since(period, period.start) + sum(
-        (one.amount * accrual.since(period, one.on) for one in advances), ZERO
-    )
+def _advanced(course: Course) -> Decimal:
+    return sum((Decimal(one.amount) for one in course.advances), ZERO)
+
+
+def _accrued_on_advances(course: Course) -> Decimal:
+    """What the advances earn until the end of the period in which they are made."""
+    first = course.periods[course.first]
+    return sum((one.amount * course.accrual.since(first, one.on) for one in course.advances), ZERO)
 
 
 def amount(terms: ScheduleTerms, exact: Decimal) -> Decimal:
@@ -177,7 +180,7 @@ def plan_of(course: Course, standing: Standing) -> Plan:
 
 def _equal_share(course: Course, standing: Standing) -> Decimal:
     begin = max(course.first, course.terms.grace_principal)
-    owed = standing.balance + sum(one.amount for one in course.advances)
+    owed = standing.balance + _advanced(course)
     return instalment_amount(course.terms, divide(owed, course.instalments - begin))
 
 
@@ -206,7 +209,7 @@ def _exact_instalment(course: Course, standing: Standing) -> Decimal:
     terms, accrual = course.terms, course.accrual
     begin = max(course.first, terms.grace_principal)
     first = course.periods[begin]
-    balance = standing.balance + sum(one.amount for one in course.advances)
+    balance = standing.balance + _advanced(course)
     brought = ZERO if terms.grace_interest_payment else standing.deferred
     if begin > course.first:
         owed = balance * (1 + accrual.regular(first))
@@ -214,10 +217,10 @@ def _exact_instalment(course: Course, standing: Standing) -> Decimal:
         # As if disbursed when the period began; `_respread` makes up for it.
         owed = balance * (1 + accrual.regular(first)) + brought
     else:
-        owed = balance + _accrued(course, first, standing.balance, course.advances) + brought
-    periods = course.periods[begin + 1 :]
+        owed = balance + standing.balance * course.earned[0] + brought
+        owed += _accrued_on_advances(course)
     weights = weights_of(terms, range(begin + 1, len(course.periods) + 1))
-    return level_instalment(owed, [accrual.regular(period) for period in periods], weights)
+    return level_instalment(owed, course.earned[begin + 1 - course.first :], weights)
 
 
 def _respread(course: Course, standing: Standing, instalment: Decimal) -> Decimal:

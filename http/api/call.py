@@ -55,6 +55,9 @@ class Bank(msgspec.Struct):
     # Counted in this process alone: the bound protects the process.
     call_limits: InProcessRateLimits = msgspec.field(default_factory=InProcessRateLimits)
     endings_known: int = 0
+    # One at a time, beside everything else; and how many stand in that line.
+    reckoning: asyncio.Semaphore = msgspec.field(default_factory=lambda: asyncio.Semaphore(1))
+    reckonings: int = 0
 
     def today(self) -> dt.date:
         return clock.business_date(clock.now(), self.zone)
