@@ -20,6 +20,8 @@ from domain import (
 )
 from domain.account_facts import ACCOUNT_TYPES, TermsFact
 from domain.bills import autopay, bill, biller
+from domain.loans import loan
+from domain.loans.loan_facts import Agreement
 
 
 class Aggregate(Protocol):
@@ -119,6 +121,14 @@ def _restored_autopay(newest: Newest) -> Aggregate:
     return autopay.Autopay(newest.number, newest.fact.rule, newest.version)
 
 
+def _restored_loan(newest: Newest) -> Aggregate:
+    number, fact, version, terms, terms_version = newest
+    if isinstance(fact, Agreement):
+        return loan.restore(number, fact, version, fact, version)
+    assert terms is not None, f"the terms of loan {number} are not in the log"
+    return loan.restore(number, fact, version, terms, terms_version)
+
+
 # By what stands before the number in the name of a stream.
 KINDS: Final[dict[str, Kind]] = {
     "account": Kind(account.evolve, _restored_account),
@@ -132,6 +142,7 @@ KINDS: Final[dict[str, Kind]] = {
         f"rate-plan-{account_type}": Kind(_evolved_plan, _restored_plan)
         for account_type in ACCOUNT_TYPES
     },
+    "loan": Kind(loan.evolve, _restored_loan),
     "statements": Kind(statement.evolve, _restored_statements),
     "biller": Kind(biller.evolve, _restored_biller),
     "bill": Kind(bill.evolve, _restored_bill),

@@ -34,12 +34,13 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A fact of a stream with its entry, not yet in the log."""
+    """A fact of a stream with its entry, not yet in the log; `state` is the stream's after it."""
 
     stream: str
     version: int
     fact: Fact
     entry: Entry
+    state: Any = None
 
 
 class Transaction(msgspec.Struct, kw_only=True):
@@ -195,7 +196,7 @@ class Books:
             state = kind.evolve(state, fact, number)
             self._states[stream] = state
             posted = entry(fact, state) if callable(entry) else entry
-            transaction.drafts.append(Draft(stream, state.version, fact, posted))
+            transaction.drafts.append(Draft(stream, state.version, fact, posted, state))
 
 
 def answer_known(command: Command, known: KnownCommand, *, replayed: bool) -> Answer:

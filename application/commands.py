@@ -28,7 +28,7 @@ CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 EARLIEST: Final = dt.date(1900, 1, 1)
 VALUE_DATE_AHEAD: Final = dt.timedelta(days=366)
 # Who may book into another day than today.
-LATE_ENTRY_ROLES: Final = ("teller", "compliance", "system")
+LATE_ENTRY_ROLES: Final = ("teller", "loan_officer", "compliance", "system")
 
 
 class Actor(msgspec.Struct, frozen=True):

@@ -24,6 +24,9 @@ from domain.account_facts import (
     InterestCapitalised,
     InterestCharged,
     InterestCredited,
+    LoanReceived,
+    LoanRefunded,
+    LoanRepaid,
     MadeDormant,
     Movement,
     Opened,
@@ -207,6 +210,20 @@ def send_payment(
 def receive_payment(account: Account, amount: int, counterparty: str | None) -> list[AccountFact]:
     _check_credit(account, amount)
     return [moved(PaymentReceived, account, amount, counterparty=counterparty)]
+
+
+def receive_loan(
+    account: Account, amount: int, loan: int, *, refunded: bool = False
+) -> list[AccountFact]:
+    """The account's half of a loan that is paid out, or of an overpayment that is given back."""
+    _check_credit(account, amount)
+    return [moved(LoanRefunded if refunded else LoanReceived, account, amount, loan=loan)]
+
+
+def repay_loan(account: Account, amount: int, loan: int) -> list[AccountFact]:
+    """The account's half of a repayment."""
+    check_debit(account, amount, forced=False)
+    return [moved(LoanRepaid, account, amount, loan=loan)]
 
 
 def credit_interest(account: Account, amount: int) -> list[AccountFact]:

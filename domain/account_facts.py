@@ -184,6 +184,27 @@ class PaymentReceived(Credit, frozen=True, kw_only=True, omit_defaults=True):
     counterparty: str | None = None
 
 
+@stored_as("account.loan-received.1")
+class LoanReceived(Credit, frozen=True, kw_only=True, omit_defaults=True):
+    """A loan was paid out to the account."""
+
+    loan: int
+
+
+@stored_as("account.loan-repaid.1")
+class LoanRepaid(Debit, frozen=True, kw_only=True, omit_defaults=True):
+    """Money went from the account to a loan."""
+
+    loan: int
+
+
+@stored_as("account.loan-refunded.1")
+class LoanRefunded(Credit, frozen=True, kw_only=True, omit_defaults=True):
+    """What was paid to a loan above what was owed came back."""
+
+    loan: int
+
+
 @stored_as("account.interest-credited.1")
 class InterestCredited(Credit, frozen=True, kw_only=True, omit_defaults=True):
     """The bank paid interest on the balance."""

@@ -11,6 +11,7 @@ four, in `domain/bills/bill_refusals.py`; of one kind, these here come first.
     |  |- TransactionNotFound
     |  |- HoldNotFound
     |  |- StatementNotFound
+    |  |- LoanNotFound
     |  `- CustomerNotFound
     |- NotPermitted                 the caller may see it, and may not do it
     |- Malformed                    the command contradicts itself or the tables of the bank
@@ -23,6 +24,9 @@ four, in `domain/bills/bill_refusals.py`; of one kind, these here come first.
     |  |- TiersOutOfOrder
     |  |- RateOutOfRange
     |  |- HoldAlreadyOver
+    |  |- ProductNotFound
+    |  |- LoanAmountNotOffered
+    |  |- LoanTermNotOffered
     |  |- SameAccount
     |  |- UnprintableText
     |  |- ReasonMissing
@@ -48,6 +52,19 @@ four, in `domain/bills/bill_refusals.py`; of one kind, these here come first.
     |  |- TooManyHolds
     |  |- TooManyStatements
     |  |- TooManyRates
+    |  |- LoanStatusForbids
+    |  |- LoanMovedOn
+    |  |- LoanChangedSince
+    |  |- RulesNotMet
+    |  |- ApprovalOver
+    |  |- DisbursementAboveCommitment
+    |  |- NotInTranches
+    |  |- PaymentTooSmall
+    |  |- LoanInCredit
+    |  |- RefundAboveCredit
+    |  |- WaiverAboveOpen
+    |  |- RecoveryAboveDebt
+    |  |- NothingToUndo
     |  |- CurrencyMismatch
     |  |- AccountClosed
     |  |- AccountFrozen
@@ -94,6 +111,10 @@ class HoldNotFound(NotFound):
 
 class StatementNotFound(NotFound):
     detail = "There is no statement {statement_id}."
+
+
+class LoanNotFound(NotFound):
+    detail = "There is no loan {loan_id}."
 
 
 class CustomerNotFound(NotFound):
@@ -144,6 +165,18 @@ class RateOutOfRange(Malformed):
 
 class HoldAlreadyOver(Malformed):
     detail = "The hold would end at {expires_at}, which has passed."
+
+
+class ProductNotFound(Malformed):
+    detail = "There is no loan product {product}; there are {offered}."
+
+
+class LoanAmountNotOffered(Malformed):
+    detail = "The product {product} is for {least} to {most}; {requested} was asked for."
+
+
+class LoanTermNotOffered(Malformed):
+    detail = "The product {product} has {least} to {most} instalments; {requested} were asked for."
 
 
 class SameAccount(Malformed):
@@ -247,6 +280,60 @@ class TooManyStatements(Conflicting):
 
 class TooManyRates(Conflicting):
     detail = "A rate plan holds {limit} changes, and can hold no more."
+
+
+class LoanStatusForbids(Conflicting):
+    detail = "Loan {loan_id} is {status}; it would have to be {needed}."
+
+
+class LoanMovedOn(Conflicting):
+    detail = "Loan {loan_id} has come to {through}; nothing but a repayment can be booked on {on}."
+
+
+class LoanChangedSince(Conflicting):
+    detail = "Loan {loan_id} was changed since by {change}, on {on}; undo that first."
+
+
+class RulesNotMet(Conflicting):
+    detail = "Loan {loan_id} does not meet the rules ({rules}); an approval would need a reason."
+
+
+class ApprovalOver(Conflicting):
+    detail = "The approval of loan {loan_id} ended on {approved_until}."
+
+
+class DisbursementAboveCommitment(Conflicting):
+    detail = "Of loan {loan_id}, {undrawn} can still be paid out; {requested} was asked for."
+
+
+class NotInTranches(Conflicting):
+    detail = (
+        "Loan {loan_id} is paid out in at most {tranches_max} parts, the last of them the rest."
+    )
+
+
+class PaymentTooSmall(Conflicting):
+    detail = "An instalment of {payment} would not pay the interest of {interest}."
+
+
+class LoanInCredit(Conflicting):
+    detail = "Loan {loan_id} has a credit of {credit}; refund it first."
+
+
+class RefundAboveCredit(Conflicting):
+    detail = "The borrower of loan {loan_id} has a credit of {credit}; {requested} was asked for."
+
+
+class WaiverAboveOpen(Conflicting):
+    detail = "Of the {component} of loan {loan_id}, {open} is open; {requested} was to be waived."
+
+
+class RecoveryAboveDebt(Conflicting):
+    detail = "Of loan {loan_id}, {owed} is owed; {requested} cannot be recovered."
+
+
+class NothingToUndo(Conflicting):
+    detail = "Transaction {transaction_id} is none of loan {loan_id} that can be undone."
 
 
 class CurrencyMismatch(Conflicting):

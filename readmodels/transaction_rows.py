@@ -14,6 +14,9 @@ from domain.account_facts import (
     InterestCapitalised,
     InterestCharged,
     InterestCredited,
+    LoanReceived,
+    LoanRefunded,
+    LoanRepaid,
     Movement,
     OverdraftInterestCapitalised,
     PaymentReceived,
@@ -35,6 +38,7 @@ from domain.bills.bill_movements import (
 from domain.bills.biller import BillerSettled, GatewayFeeCharged, RefundLost, RefundRepaid
 from domain.facts import Fact
 from domain.labels import Labelled
+from domain.loans import loan_facts as loans
 from domain.periods import YearEnded
 from ledger.journal import JournalEvent
 from readmodels.copy_text import NULL, number_of, text_of, texts_of
@@ -47,6 +51,9 @@ KINDS: Final[dict[type[Fact], str]] = {
     TransferReceived: "transfer",
     PaymentSent: "payment_sent",
     PaymentReceived: "payment_received",
+    LoanReceived: "loan_disbursement",
+    LoanRepaid: "loan_repayment",
+    LoanRefunded: "loan_refund",
     InterestCredited: "interest_credited",
     InterestCharged: "interest_charged",
     InterestCapitalised: "interest_credited",
@@ -71,6 +78,27 @@ KINDS: Final[dict[type[Fact], str]] = {
     RefundRepaid: "refund_repaid",
     RefundLost: "refund_lost",
     YearEnded: YEAR_END,
+    loans.Disbursed: "loan_disbursement",
+    loans.Repaid: "loan_repayment",
+    loans.Recovered: "loan_recovery",
+    loans.OverpaymentRefunded: "loan_refund",
+    loans.OverpaymentApplied: "loan_overpayment_applied",
+    loans.InterestAccrued: "loan_interest",
+    loans.NonAccrualStarted: "loan_interest",
+    loans.NonAccrualEnded: "loan_interest",
+    loans.LoanFeeCharged: "loan_fee",
+    loans.PenaltyCharged: "loan_penalty",
+    loans.Waived: "loan_waiver",
+    loans.Rescheduled: "loan_reschedule",
+    loans.ChargedOff: "loan_charge_off",
+    loans.WrittenOff: "loan_write_off",
+    loans.MovementUndone: "loan_correction",
+    loans.AgreementUndone: "loan_correction",
+    loans.Approved: "loan_commitment",
+    loans.Withdrawn: "loan_commitment",
+    loans.ApprovalUndone: "loan_commitment",
+    loans.ApprovalExpired: "loan_commitment",
+    loans.LoanClosed: "loan_commitment",
 }
 # A key that was made here, for a command that came without one; it says nothing to anyone.
 MADE_HERE: Final = re.compile("[0-9a-f]{32}")

@@ -1,0 +1,128 @@
+"""What the use cases of loans share: the loan and its borrower's account, and facts with their dates."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from application.books import Books, Command, Transaction
+from application.commands import Ask, Details, check_leave, check_text, late_streams, transaction
+from application.pools import Pool, borrowed
+from domain.account import Account
+from domain.account import stream_of as account_stream
+from domain.loans.loan import Dated, Loan, known, stream_of
+from domain.loans.loan_facts import (
+    InterestAccrued,
+    LoanFact,
+    LoanFeeCharged,
+    OverpaymentApplied,
+    PastDueMarked,
+    Reamortised,
+)
+from domain.refusals import AccountNotFound, CurrencyMismatch, LoanNotFound
+from ledger.journal import Entry
+from ledger.loan_posting_rules import loan_entry
+
+# What goes before a payment because of it, or because days have passed: transactions of their own.
+LEADING: Final[tuple[type[LoanFact], ...]] = (
+    InterestAccrued,
+    PastDueMarked,
+    OverpaymentApplied,
+    LoanFeeCharged,
+    Reamortised,
+)
+
+
+async def next_loan_id(pool: Pool) -> int:
+    """A number that no other loan has or will have."""
+    async with borrowed(pool) as connection:
+        row = await (await connection.execute("SELECT nextval('loan_ids')")).fetchone()
+    assert row is not None, "a sequence has a next value"
+    return int(row[0])
+
+
+def loan_in(books: Books, loan_id: int) -> Loan:
+    """The loan; one that was never applied for is refused as not found."""
+    state = books.state(stream_of(loan_id))
+    assert state is None or isinstance(state, Loan)
+    return known(state, loan_id)
+
+
+def loan_for(books: Books, ask: Ask, loan_id: int) -> Loan:
+    """The loan, for one who may use it; to a stranger it does not exist."""
+    loan = loan_in(books, loan_id)
+    if ask.actor.role == "user" and ask.actor.user_id != loan.terms.borrower:
+        raise LoanNotFound(loan_id=loan_id)
+    return loan
+
+
+def account_of_borrower(books: Books, loan: Loan, account_id: int) -> Account:
+    """An account of the borrower's in the loan's currency, where money is to go."""
+    account = books.account(account_id)
+    if all(holder.user_id != loan.terms.borrower for holder in account.terms.holders):
+        raise AccountNotFound(account_id=account_id)
+    check_currency(account, loan)
+    return account
+
+
+def check_currency(account: Account, loan: Loan) -> None:
+    if account.terms.currency != loan.terms.currency:
+        raise CurrencyMismatch(
+            account_id=account.account_id,
+            currency=account.terms.currency,
+            other=loan.terms.currency,
+        )
+
+
+def entry_of_fact(fact: Any, loan: Loan) -> Entry:
+    """The entry by the posting rules of loans, in the shape that `Books.add` calls."""
+    return loan_entry(fact, stream_of(loan.loan_id), loan.terms.currency)
+
+
+def add_facts(
+    books: Books, main: Transaction, loan_id: int, facts: Sequence[Dated]
+) -> list[Transaction]:
+    """Draft the facts on the loan; answers the transactions, of which the last is `main`.
+
+    What days have brought since, and what a payment calls for before it can be laid on what is due,
+    goes before in transactions of its own, with the value date from which it counts.
+    """
+    leading = 0
+    while leading < len(facts) - 1 and isinstance(facts[leading].fact, LEADING):
+        leading += 1
+    before: list[Transaction] = []
+    for dated in facts[:leading]:
+        if not before or before[-1].value_date != dated.on:
+            before.append(msgspec.structs.replace(main, value_date=dated.on, drafts=[]))
+        books.add(before[-1], stream_of(loan_id), [dated.fact], entry_of_fact)
+    books.add(main, stream_of(loan_id), [dated.fact for dated in facts[leading:]], entry_of_fact)
+    return [*before, main]
+
+
+def loan_command(
+    ask: Ask,
+    call: str,
+    loan_id: int,
+    details: Details,
+    decision: Callable[[Books, Loan, Transaction], list[Transaction]],
+    *,
+    accounts: Sequence[int] = (),
+    **asked: Any,
+) -> Command:
+    """A command on a loan and accounts. `decision` is given the transaction with its dates.
+
+    `asked` is what the call asks for, in its canonical form.
+    """
+
+    def decide(books: Books) -> list[Transaction]:
+        loan = loan_for(books, ask, loan_id)
+        check_leave(ask.actor, details)
+        for name, value in asked.items():
+            if isinstance(value, str):
+                check_text(name, value)
+        posted = decision(books, loan, transaction(ask.actor, details, books))
+        return [each for each in posted if each.drafts]
+
+    request = {"call": call, "loan_id": loan_id, **asked, **details.request()}
+    streams = [stream_of(loan_id), *(account_stream(account_id) for account_id in accounts)]
+    return ask.command(request, (*streams, *late_streams(details)), decide)

@@ -1,0 +1,174 @@
+"""What the bank gives a borrower: a waiver, a pause, a new schedule. And what it asks: a fee."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from domain.loans.allocation import dues
+from domain.loans.arrears import catch_up, paid
+from domain.loans.loan import Course, Dated, Loan, check_status
+from domain.loans.loan_facts import (
+    NOTHING,
+    LoanTerms,
+    Parts,
+    Pause,
+    Paused,
+    Rescheduled,
+    Waived,
+)
+from domain.loans.products import Component
+from domain.loans.repaying import charge_fee, check_not_before
+from domain.loans.schedules import (
+    after,
+    carried_rows,
+    due_dates,
+    fallen_due,
+    periods_over,
+    settled_only,
+    spread,
+)
+from domain.refusals import DateOutOfRange, WaiverAboveOpen
+
+PAUSE_DAYS_MAX: Final = 366
+PAUSES_MAX: Final = 24
+INSTALMENTS_MAX: Final = 480
+
+
+def charge(loan: Loan, amount: int, on: dt.date) -> list[Dated]:
+    """A fee, due at once."""
+    course = _begun(loan, on)
+    charge_fee(course, amount, on)
+    return course.facts
+
+
+def waive(loan: Loan, component: Component, amount: int | None, on: dt.date) -> list[Dated]:
+    """Give up what is open of a component, or part of it; of principal, what is due."""
+    course = _begun(loan, on)
+    figures = course.figures
+    due = sum(
+        each.amount for each in dues(course.terms, figures, on) if each.component == "principal"
+    )
+    open_amount = {
+        "principal": due,
+        "interest": figures.interest + figures.suspended,
+        "fee": figures.fees,
+        "penalty": figures.penalties,
+    }[component]
+    amount = open_amount if amount is None else amount
+    if amount > open_amount or not amount:
+        raise WaiverAboveOpen(
+            loan_id=loan.loan_id,
+            component=component,
+            open=loan.money(open_amount),
+            requested=loan.money(amount),
+        )
+    parts = Parts(
+        principal=amount if component == "principal" else 0,
+        interest=amount if component == "interest" else 0,
+        fees=amount if component == "fee" else 0,
+        penalties=amount if component == "penalty" else 0,
+    )
+    left, suspended = paid(course.terms, figures, parts, on)
+    course.move(on, Waived, left, parts=parts, suspended=suspended)
+    course.close_if_settled(on)
+    return course.facts
+
+
+def pause(loan: Loan, first: dt.date, last: dt.date, on: dt.date) -> list[Dated]:
+    """Days on which nothing counts as late. What falls due on them stays due."""
+    course = _begun(loan, on)
+    earliest = max(on, *(each.last for each in loan.terms.pauses), on)
+    if not earliest <= first <= last or (last - first).days >= PAUSE_DAYS_MAX:
+        raise DateOutOfRange(
+            field="pause",
+            date=f"{first} to {last}",
+            earliest=earliest,
+            latest=max(first, earliest) + dt.timedelta(days=PAUSE_DAYS_MAX - 1),
+        )
+    pauses = (*loan.terms.pauses, Pause(first, last))
+    course.agree(on, Paused, msgspec.structs.replace(course.terms, pauses=pauses))
+    return course.facts
+
+
+def reschedule(
+    loan: Loan,
+    on: dt.date,
+    *,
+    instalments: int | None = None,
+    first_due: dt.date | None = None,
+    annual_rate: Decimal | None = None,
+    capitalise: bool = False,
+    forborne: bool = False,
+) -> list[Dated]:
+    """A new schedule from the day on: another number of instalments, first due date, or rate.
+
+    Principal that is due and unpaid is spread over the new schedule too. `capitalise` adds open
+    interest, fees and penalties to the principal; without it they stay due. The schedule before stays
+    readable, as it was known then.
+    """
+    course = _begun(loan, on)
+    terms, figures = course.terms, course.figures
+    left = sorted({row.due for row in terms.rows if row.due > on})
+    count = instalments or len(left) or 1
+    rate = terms.annual_rate if annual_rate is None else annual_rate
+    latest = on + dt.timedelta(days=PAUSE_DAYS_MAX)
+    if first_due is not None and not on < first_due <= latest:
+        raise DateOutOfRange(field="first due date", date=first_due, earliest=on, latest=latest)
+    if instalments is None and first_due is None and left:
+        ends = left
+    else:
+        ends = due_dates(terms.product, on, count, first_due or (left[0] if left else None))
+    capitalised, suspended = NOTHING, 0
+    if capitalise:
+        capitalised = Parts(
+            interest=figures.interest + figures.suspended,
+            fees=figures.fees,
+            penalties=figures.penalties,
+        )
+        suspended = figures.suspended
+    principal = figures.principal + capitalised.total
+    past = settled_only(fallen_due(terms, on), figures.settled.principal)
+    carried = [msgspec.structs.replace(row, due=ends[0]) for row in carried_rows(terms, on)]
+    if capitalise:
+        # It is settled by being principal now, so nothing of it falls due any more.
+        carried = [msgspec.structs.replace(row, due=on) for row in carried]
+    whole = after(on, terms.product.every, terms.product.unit)
+    began = {row.end for row in terms.rows if row.start == on}
+    broken = ends[0] != whole and ends[0] not in began
+    periods = periods_over(terms.product, rate, on, ends, broken=broken)
+    number = 1 + max((row.number for row in past), default=0)
+    carried_interest = 0 if capitalise else sum(row.interest for row in carried)
+    new = spread(terms.product, principal, periods, number=number, carried=carried_interest)
+    _agree(course, on, (*past, *carried, *new), rate, capitalised, suspended, forborne)
+    return course.facts
+
+
+def _agree(
+    course: Course,
+    on: dt.date,
+    rows: tuple[object, ...],
+    rate: Decimal,
+    capitalised: Parts,
+    suspended: int,
+    forborne: bool,
+) -> None:
+    terms: LoanTerms = msgspec.structs.replace(
+        course.terms,
+        rows=rows,
+        annual_rate=rate,
+        schedule_number=course.terms.schedule_number + 1,
+        forborne=course.terms.forborne or forborne,
+    )
+    figures, _ = paid(terms, course.figures, capitalised, on)
+    figures = msgspec.structs.replace(figures, principal=figures.principal + capitalised.total)
+    course.agree(on, Rescheduled, terms, figures, capitalised=capitalised, suspended=suspended)
+
+
+def _begun(loan: Loan, on: dt.date) -> Course:
+    check_status(loan, "active")
+    check_not_before(loan, on)
+    course = Course(loan)
+    catch_up(course, on)
+    return course

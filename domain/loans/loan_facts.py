@@ -1,0 +1,409 @@
+"""What can happen to a loan, and what is agreed about one. The tags are on disk for ever.
+
+A fact of an agreement carries all that is agreed after it, the schedule included; a movement carries
+the figures after it and the version of the stream's last agreement. So a loan is known from its newest
+event and, where that is a movement, one more, and the event that each night adds is small. What has
+been paid of an instalment follows from the totals, oldest first, and is not stored.
+"""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from domain.facts import Fact, stored_as
+from domain.loans.products import Component, Product
+
+Status: TypeAlias = Literal[
+    "submitted",
+    "in_review",
+    "approved",
+    "accepted",
+    "active",
+    "closed",
+    "declined",
+    "withdrawn",
+    "expired",
+    "charged_off",
+    "written_off",
+]
+
+
+class Parts(msgspec.Struct, frozen=True, array_like=True):
+    """An amount by component, in minor units."""
+
+    principal: int = 0
+    interest: int = 0
+    fees: int = 0
+    penalties: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.principal + self.interest + self.fees + self.penalties
+
+    def plus(self, other: "Parts") -> "Parts":
+        return Parts(
+            self.principal + other.principal,
+            self.interest + other.interest,
+            self.fees + other.fees,
+            self.penalties + other.penalties,
+        )
+
+
+NOTHING = Parts()
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """A line of the schedule: what falls due on a day.
+
+    `interest` is earned evenly over the days from `start` to `end`, the first included and the last
+    not; `due` is mostly `end`. Several lines may fall due together, where a schedule was changed
+    within a period. An instalment that was repaid early has no days.
+    """
+
+    number: int
+    start: dt.date
+    end: dt.date
+    due: dt.date
+    principal: int
+    interest: int
+
+
+class Charge(msgspec.Struct, frozen=True, array_like=True):
+    """A fee or penalty, and the instalment that it belongs to by its due date."""
+
+    component: Component
+    due: dt.date
+    amount: int
+
+
+class Pause(msgspec.Struct, frozen=True, array_like=True):
+    """Days, both included, that do not count as past due and on which nothing is charged as late."""
+
+    first: dt.date
+    last: dt.date
+
+
+class RuleResult(msgspec.Struct, frozen=True, array_like=True):
+    """A rule of a decision, with the value that it looked at and the threshold it held that against."""
+
+    rule: str
+    value: str
+    threshold: str
+    passed: bool
+
+
+class Applicant(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an applicant said, in minor units a month, where money is meant. No name stands here."""
+
+    income: int
+    debt_service: int = 0
+    living_costs: int = 0
+    age: int | None = None
+    collateral: int | None = None
+
+
+class LoanTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that is agreed about a loan, apart from the money that moves on it.
+
+    `principal` is what was applied for and approved, `disbursed` what of it was paid out.
+    `prospective` marks a borrower in difficulty to whom terms were given that others would not get.
+    """
+
+    borrower: int
+    product: Product
+    principal: int
+    instalments: int
+    annual_rate: Decimal
+    applied_on: dt.date
+    applicant: Applicant
+    purpose: str | None = None
+    status: Status = "submitted"
+    rules: tuple[RuleResult, ...] = ()
+    rule_set: str | None = None
+    proposed_by: str | None = None
+    approved_until: dt.date | None = None
+    conditions: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    account_id: int | None = None
+    disbursed: int = 0
+    tranches: int = 0
+    disbursed_on: dt.date | None = None
+    schedule_number: int = 0
+    rows: tuple[Row, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    forborne: bool = False
+    write_off_asked_by: str | None = None
+
+    @property
+    def currency(self) -> str:
+        return self.product.currency
+
+
+class Figures(msgspec.Struct, frozen=True, array_like=True):
+    """Where a loan stands, in minor units.
+
+    `principal`, `interest`, `fees`, `penalties` and `overpaid` are the balances of its sub-accounts.
+    `earned` is the scheduled interest up to `through`, `settled` what of the schedule and the charges
+    was paid or given up. `suspended` is interest earned and not recognised. `late` is overdue principal
+    times days times the late rate, unrounded, and `late_charged` what of it was charged.
+    `off_balance` is what is owed still after a charge-off.
+    """
+
+    through: dt.date
+    principal: int = 0
+    interest: int = 0
+    fees: int = 0
+    penalties: int = 0
+    overpaid: int = 0
+    earned: int = 0
+    settled: Parts = NOTHING
+    suspended: int = 0
+    late: int = 0
+    late_charged: int = 0
+    past_due_since: dt.date | None = None
+    non_accrual: bool = False
+    off_balance: int = 0
+
+    @property
+    def owed(self) -> int:
+        """All that is owed and earned by now, due or not."""
+        return self.principal + self.interest + self.suspended + self.fees + self.penalties
+
+
+class Agreement(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact that leaves the loan with these terms and figures."""
+
+    terms: LoanTerms
+    figures: Figures
+
+
+class LoanMovement(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact that changes figures alone. `terms` is the version of the stream's last `Agreement`."""
+
+    figures: Figures
+    terms: int
+
+
+# --- From the application to the signature.
+
+
+@stored_as("loan.applied.1")
+class Applied(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("loan.approval-proposed.1")
+class ApprovalProposed(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """The first of two people approved a loan above the limit of one."""
+
+
+@stored_as("loan.approved.1")
+class Approved(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """The bank is committed to `committed`, until the approval ends."""
+
+    committed: int
+
+
+@stored_as("loan.declined.1")
+class Declined(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("loan.withdrawn.1")
+class Withdrawn(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """The borrower went no further; `released` is what the bank had been committed to."""
+
+    released: int = 0
+
+
+@stored_as("loan.approval-undone.1")
+class ApprovalUndone(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    released: int
+
+
+@stored_as("loan.approval-expired.1")
+class ApprovalExpired(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    released: int
+
+
+@stored_as("loan.accepted.1")
+class Accepted(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """The borrower signed."""
+
+
+# --- Money out.
+
+
+@stored_as("loan.disbursed.1")
+class Disbursed(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """`amount` was lent, and all but `fee` of it paid out: to `to_account`, or to another bank."""
+
+    amount: int
+    fee: int = 0
+    to_account: int | None = None
+
+
+# --- What is earned and charged.
+
+
+@stored_as("loan.interest-accrued.1")
+class InterestAccrued(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
+    """Interest of the schedule, and for being late, up to `figures.through`. In non-accrual the first
+    is kept in mind only, and `interest` is zero."""
+
+    interest: int = 0
+    late: int = 0
+
+
+@stored_as("loan.fee-charged.1")
+class LoanFeeCharged(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """`early` marks the fee for an early repayment."""
+
+    amount: int
+    early: bool = False
+
+
+@stored_as("loan.penalty-charged.1")
+class PenaltyCharged(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    amount: int
+
+
+@stored_as("loan.past-due-marked.1")
+class PastDueMarked(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
+    """The oldest unpaid instalment is another one than before, or there is none any more."""
+
+
+@stored_as("loan.non-accrual-started.1")
+class NonAccrualStarted(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
+    """Interest that was recognised and not collected is taken back."""
+
+    interest: int = 0
+
+
+@stored_as("loan.non-accrual-ended.1")
+class NonAccrualEnded(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
+    """What had been earned meanwhile is recognised."""
+
+    interest: int = 0
+
+
+# --- Money in.
+
+
+@stored_as("loan.repaid.1")
+class Repaid(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
+    """`amount` came in, for `parts` and, above what they are, as a credit of the borrower.
+
+    `suspended` is what of the interest had not been recognised. `excess` is what was asked for.
+    """
+
+    amount: int
+    parts: Parts
+    suspended: int = 0
+    from_account: int | None = None
+    excess: str | None = None
+    counterparty: str | None = None
+
+
+@stored_as("loan.overpayment-applied.1")
+class OverpaymentApplied(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
+    """What the borrower had paid before paid what fell due."""
+
+    parts: Parts
+    suspended: int = 0
+
+
+@stored_as("loan.overpayment-refunded.1")
+class OverpaymentRefunded(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
+    amount: int
+    to_account: int | None = None
+
+
+@stored_as("loan.recovered.1")
+class Recovered(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
+    """Money came in on a loan that the bank had charged off or written off."""
+
+    amount: int
+    from_account: int | None = None
+    counterparty: str | None = None
+
+
+# --- What is given up, or agreed anew.
+
+
+@stored_as("loan.waived.1")
+class Waived(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
+    """The bank gave up `parts`. `suspended` is what of the interest had not been recognised."""
+
+    parts: Parts
+    suspended: int = 0
+
+
+@stored_as("loan.reamortised.1")
+class Reamortised(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """A new schedule follows from an early repayment; the repayment stands next."""
+
+
+@stored_as("loan.rescheduled.1")
+class Rescheduled(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """A new schedule was agreed; `capitalised` is what was added to the principal.
+
+    `suspended` is what of the capitalised interest had not been recognised.
+    """
+
+    capitalised: Parts = NOTHING
+    suspended: int = 0
+
+
+@stored_as("loan.paused.1")
+class Paused(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("loan.charged-off.1")
+class ChargedOff(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """The bank took its loss; the debt lives. `parts` left the balance sheet."""
+
+    parts: Parts
+    suspended: int = 0
+
+
+@stored_as("loan.write-off-asked.1")
+class WriteOffAsked(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """The first of two people asked for it."""
+
+
+@stored_as("loan.written-off.1")
+class WrittenOff(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """Final. `parts` left the balance sheet; none of it where the loan had been charged off."""
+
+    parts: Parts = NOTHING
+    suspended: int = 0
+
+
+@stored_as("loan.closed.1")
+class LoanClosed(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """Nothing is owed on either side; `released` is what was never paid out."""
+
+    released: int = 0
+
+
+# --- What did not happen after all. The entry is the mirror of the one undone.
+
+
+@stored_as("loan.movement-undone.1")
+class MovementUndone(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
+    """`undoes` is the version of the movement in this stream."""
+
+    undoes: int
+
+
+@stored_as("loan.agreement-undone.1")
+class AgreementUndone(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    undoes: int
+
+
+LoanFact: TypeAlias = Agreement | LoanMovement

@@ -1,0 +1,120 @@
+"""When a loan is not repaid: charged off (the debt lives), written off (final), and recovered.
+
+Charge-off and write-off are two events. The first takes the loss and leaves the debt as it is owed;
+the second, which takes two people, gives the debt up. Money that comes in after either is a recovery.
+"""
+
+import datetime as dt
+
+import msgspec
+
+from domain.loans.arrears import catch_up
+from domain.loans.loan import Course, Dated, Loan, check_status
+from domain.loans.loan_facts import (
+    NOTHING,
+    ChargedOff,
+    Figures,
+    LoanClosed,
+    Parts,
+    Recovered,
+    WriteOffAsked,
+    WrittenOff,
+)
+from domain.loans.repaying import check_not_before
+from domain.refusals import LoanInCredit, RecoveryAboveDebt, SamePerson
+
+
+def charge_off(loan: Loan, on: dt.date) -> list[Dated]:
+    """Take the loss: nothing of the loan stays on the balance sheet, and all of it is owed still."""
+    check_status(loan, "active")
+    check_not_before(loan, on)
+    _check_no_credit(loan)
+    course = Course(loan)
+    catch_up(course, on)
+    figures = course.figures
+    terms = msgspec.structs.replace(course.terms, status="charged_off")
+    course.agree(
+        on,
+        ChargedOff,
+        terms,
+        _off_balance(figures),
+        parts=_on_balance(figures),
+        suspended=figures.suspended,
+    )
+    return course.facts
+
+
+def write_off(loan: Loan, on: dt.date, by: str) -> list[Dated]:
+    """The first call asks, the second, by another person, writes off. Asking again is nothing new."""
+    check_status(loan, "active", "charged_off")
+    check_not_before(loan, on)
+    _check_no_credit(loan)
+    course = Course(loan)
+    asked_by = loan.terms.write_off_asked_by
+    if asked_by is None:
+        terms = msgspec.structs.replace(loan.terms, write_off_asked_by=by)
+        course.agree(on, WriteOffAsked, terms)
+        return course.facts
+    if asked_by == by:
+        raise SamePerson(action=f"write off loan {loan.loan_id}")
+    catch_up(course, on)
+    figures = course.figures
+    terms = msgspec.structs.replace(course.terms, status="written_off")
+    if loan.terms.status == "charged_off":
+        course.agree(on, WrittenOff, terms, parts=NOTHING)
+    else:
+        course.agree(
+            on,
+            WrittenOff,
+            terms,
+            _off_balance(figures),
+            parts=_on_balance(figures),
+            suspended=figures.suspended,
+        )
+    return course.facts
+
+
+def recover(
+    loan: Loan,
+    amount: int,
+    on: dt.date,
+    *,
+    from_account: int | None = None,
+    counterparty: str | None = None,
+) -> list[Dated]:
+    """Money for a debt that the bank had taken as lost; at most what is owed."""
+    check_status(loan, "charged_off", "written_off")
+    owed = loan.figures.off_balance
+    if amount > owed:
+        raise RecoveryAboveDebt(
+            loan_id=loan.loan_id, owed=loan.money(owed), requested=loan.money(amount)
+        )
+    course = Course(loan)
+    figures = msgspec.structs.replace(loan.figures, off_balance=owed - amount)
+    course.move(
+        on, Recovered, figures, amount=amount, from_account=from_account, counterparty=counterparty
+    )
+    if amount == owed:
+        course.agree(on, LoanClosed, msgspec.structs.replace(loan.terms, status="closed"))
+    return course.facts
+
+
+def _check_no_credit(loan: Loan) -> None:
+    if loan.figures.overpaid:
+        raise LoanInCredit(loan_id=loan.loan_id, credit=loan.money(loan.figures.overpaid))
+
+
+def _on_balance(figures: Figures) -> Parts:
+    return Parts(figures.principal, figures.interest, figures.fees, figures.penalties)
+
+
+def _off_balance(figures: Figures) -> Figures:
+    return msgspec.structs.replace(
+        figures,
+        principal=0,
+        interest=0,
+        suspended=0,
+        fees=0,
+        penalties=0,
+        off_balance=figures.owed,
+    )
