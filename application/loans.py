@@ -14,6 +14,7 @@ from application.commands import (
     Details,
     canonical,
     check_text,
+    late_streams,
     transaction,
 )
 from application.lending import (
@@ -50,7 +51,9 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     account_id: int | None = None
 
 
-def apply(ask: Ask, loan_id: int, application: Application) -> Command:
+def apply(
+    ask: Ask, loan_id: int, application: Application, details: Details = NO_DETAILS
+) -> Command:
     """Apply for a loan. `loan_id` is fresh, from the sequence of the store."""
     customer = customers.stream_of(application.user_id)
     account_id = application.account_id
@@ -65,7 +68,7 @@ def apply(ask: Ask, loan_id: int, application: Application) -> Command:
                 raise AccountNotFound(account_id=account_id)
         check_text("purpose", application.purpose)
         currency = product_named(application.product).currency
-        posted = transaction(ask.actor, NO_DETAILS, books)
+        posted = transaction(ask.actor, details, books)
         facts = applying.apply(
             borrower=application.user_id,
             product_name=application.product,
@@ -84,7 +87,7 @@ def apply(ask: Ask, loan_id: int, application: Application) -> Command:
         "call": "loans/apply",
         **{n: canonical(v) if isinstance(v, Decimal) else v for n, v in said.items()},
     }
-    streams = [customer, stream_of(loan_id)]
+    streams = [customer, stream_of(loan_id), *late_streams(details)]
     if account_id is not None:
         streams.append(account_stream(account_id))
     return ask.command(request, streams, decide)

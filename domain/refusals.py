@@ -27,6 +27,7 @@ four, in `domain/bills/bill_refusals.py`; of one kind, these here come first.
     |  |- ProductNotFound
     |  |- LoanAmountNotOffered
     |  |- LoanTermNotOffered
+    |  |- LoanRateNotOffered
     |  |- SameAccount
     |  |- UnprintableText
     |  |- ReasonMissing
@@ -177,6 +178,10 @@ class LoanAmountNotOffered(Malformed):
 
 class LoanTermNotOffered(Malformed):
     detail = "The product {product} has {least} to {most} instalments; {requested} were asked for."
+
+
+class LoanRateNotOffered(Malformed):
+    detail = "A rate of {rate} per cent a year is not within 0 to {most}."
 
 
 class SameAccount(Malformed):

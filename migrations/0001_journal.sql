@@ -58,6 +58,7 @@ CREATE INDEX outbox_due ON outbox (gateway, due_at);
 
 CREATE SEQUENCE account_ids;
 CREATE SEQUENCE hold_ids;
+CREATE SEQUENCE loan_ids;
 CREATE SEQUENCE statement_ids;
 CREATE SEQUENCE biller_ids;
 CREATE SEQUENCE bill_ids;

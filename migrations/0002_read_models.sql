@@ -73,7 +73,9 @@ CREATE TABLE readmodels.journal_lines (
     booking_date date NOT NULL,
     value_date date NOT NULL,
     booked_through date,
-    late boolean NOT NULL
+    late boolean NOT NULL,
+    -- The sub-account within a control account of loans.
+    loan_id bigint
 );
 CREATE UNIQUE INDEX journal_lines_position ON readmodels.journal_lines (position, line);
 CREATE INDEX journal_lines_ledger_account ON readmodels.journal_lines (ledger_account, position);
@@ -88,6 +90,8 @@ CREATE INDEX journal_lines_account_late ON readmodels.journal_lines
 CREATE INDEX journal_lines_account_valued ON readmodels.journal_lines
     (account_id, value_date, position) INCLUDE (booking_date, debit, credit)
     WHERE account_id IS NOT NULL AND value_date <> booking_date;
+CREATE INDEX journal_lines_loan ON readmodels.journal_lines (loan_id, position)
+    WHERE loan_id IS NOT NULL;
 CREATE INDEX journal_lines_booked ON readmodels.journal_lines
     USING brin (booking_date) WITH (autosummarize = on);
 
@@ -120,6 +124,69 @@ CREATE TABLE readmodels.hold_settlements (
     amount bigint NOT NULL
 );
 CREATE UNIQUE INDEX hold_settlements_hold ON readmodels.hold_settlements (hold_id, position);
+
+-- Loans with their terms and figures as they are now, in minor units. `due_dates` are those of the
+-- schedule; what was agreed before is in the log.
+CREATE TABLE readmodels.loans (
+    loan_id bigint NOT NULL,
+    borrower bigint NOT NULL,
+    product text NOT NULL,
+    status text NOT NULL,
+    currency text NOT NULL,
+    amount bigint NOT NULL,
+    instalments integer NOT NULL,
+    annual_rate numeric NOT NULL,
+    applied_on date NOT NULL,
+    approved_until date,
+    disbursed bigint NOT NULL,
+    disbursed_on date,
+    account_id bigint,
+    forborne boolean NOT NULL,
+    due_dates date[] NOT NULL,
+    principal bigint NOT NULL,
+    interest bigint NOT NULL,
+    suspended bigint NOT NULL,
+    fees bigint NOT NULL,
+    penalties bigint NOT NULL,
+    overpaid bigint NOT NULL,
+    off_balance bigint NOT NULL,
+    past_due_since date,
+    non_accrual boolean NOT NULL,
+    accrued_through date NOT NULL,
+    version bigint NOT NULL,
+    position bigint NOT NULL
+);
+CREATE UNIQUE INDEX loans_id ON readmodels.loans (loan_id);
+CREATE INDEX loans_borrower ON readmodels.loans (borrower, loan_id);
+-- Figures change each night; room on the page keeps those updates off the indexes.
+ALTER TABLE readmodels.loans SET (fillfactor = 50);
+
+-- How a loan stood from each change on that touched its principal or what is late of it: what a report
+-- of the portfolio reads, as of any day and as known at any position. Status and what was disbursed
+-- stand where the terms changed.
+CREATE TABLE readmodels.loan_standings (
+    loan_id bigint NOT NULL,
+    position bigint NOT NULL,
+    booking_date date NOT NULL,
+    status text,
+    disbursed bigint,
+    principal bigint NOT NULL,
+    off_balance bigint NOT NULL,
+    past_due_since date,
+    non_accrual boolean NOT NULL
+);
+CREATE UNIQUE INDEX loan_standings_loan ON readmodels.loan_standings
+    (loan_id, booking_date, position);
+
+-- Days that do not count as past due, both included.
+CREATE TABLE readmodels.loan_pauses (
+    loan_id bigint NOT NULL,
+    position bigint NOT NULL,
+    booking_date date NOT NULL,
+    first date NOT NULL,
+    last date NOT NULL
+);
+CREATE UNIQUE INDEX loan_pauses_loan ON readmodels.loan_pauses (loan_id, position);
 
 -- One row a transaction. Amounts are minor units.
 CREATE TABLE readmodels.transactions (

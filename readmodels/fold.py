@@ -12,6 +12,7 @@ from domain.labels import Labelled
 from ledger.journal import JournalEvent, decode
 from readmodels.hold_rows import HOLD_FACTS, HoldRows
 from readmodels.interest_rows import InterestRows
+from readmodels.loan_rows import LOAN, LoanRows, loan_of_line
 from readmodels.transaction_rows import TransactionRows, kind_of
 from readmodels.trial_balance import RUN_BITS
 
@@ -80,6 +81,7 @@ class Batch:
         self.transactions = TransactionRows()
         self.holds = HoldRows()
         self.interest = InterestRows()
+        self.loans = LoanRows()
         # By run and booking date, then by ledger account, currency and kind: debits and credits.
         # Events that follow one another mostly share the first two, so those sums are kept at hand.
         self.totals: dict[tuple[int, str], dict[tuple[int, str, str], list[int]]] = {}
@@ -116,6 +118,8 @@ def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]
             if stream.startswith(ACCOUNT):
                 changed.add(stream)
                 _account_event(batch, states, position, stream, version, event)
+            elif stream.startswith(LOAN):
+                _loan_event(batch, position, stream, version, event)
             elif isinstance(event.fact, Labelled):
                 batch.transactions.label(int(stream[len(LABELS) :]), position, event.fact)
             else:
@@ -196,6 +200,14 @@ def _account_event(
         )
 
 
+def _loan_event(
+    batch: Batch, position: int, stream: str, version: int, event: JournalEvent[Any]
+) -> None:
+    if event.entry:
+        _entry(batch, position, event, None, stream)
+    batch.loans.add(position, int(stream[len(LOAN) :]), version, event)
+
+
 def _entry(
     batch: Batch,
     position: int,
@@ -226,8 +238,11 @@ def _entry(
         total[1] += credit
         head = f"{position}\t{number}\t{event.transaction_id}\t{ledger_account}\t"
         if sub_account is None or not sub_account.startswith(ACCOUNT):
+            if stream.startswith(LOAN) and sub_account not in (None, stream):
+                raise Contradiction(f"it posts to {sub_account}, which is not its own")
             batch.lines.append(
-                f"{head}\\N\t{currency}\t{debit}\t{credit}\t\\N\t{booked}\t{valued}\t\\N\tf\n"
+                f"{head}\\N\t{currency}\t{debit}\t{credit}\t\\N\t{booked}\t{valued}\t\\N\tf"
+                f"\t{loan_of_line(sub_account)}\n"
             )
         else:
             if account is None or sub_account != stream:
@@ -236,7 +251,7 @@ def _entry(
             account.balance += credit - debit
             batch.lines.append(
                 f"{head}{stream[8:]}\t{currency}\t{debit}\t{credit}\t{account.balance}"
-                f"\t{booked}\t{valued}\t{through}\t{'f' if through == booked else 't'}\n"
+                f"\t{booked}\t{valued}\t{through}\t{'f' if through == booked else 't'}\t\\N\n"
             )
             # A second line of one account at one position would have no place in its order.
             stream = ""

@@ -10,6 +10,7 @@ from readmodels.fold import ACCOUNT, AccountState, Batch
 from readmodels.hold_rows import HoldRows
 from readmodels.interest_rows import COLUMNS as INTEREST_COLUMNS
 from readmodels.interest_rows import InterestRows
+from readmodels.loan_rows import LoanRows
 from readmodels.transaction_rows import TransactionRows
 from readmodels.trial_balance import LEVEL_BITS, LEVELS, bits_of
 
@@ -23,6 +24,7 @@ VIEWS: Final[dict[str, tuple[str, ...]]] = {
     "journal_lines": ("journal_lines",),
     "transactions": ("transactions", "transaction_labels"),
     "holds": ("holds", "hold_settlements"),
+    "loans": ("loans", "loan_standings", "loan_pauses"),
     "ledger_totals": ("ledger_totals",),
     "interest": ("interest", "rate_plans"),
 }
@@ -109,6 +111,36 @@ PUT_INTEREST: Final = f"""
        SET {", ".join(f"{name} = excluded.{name}" for name in INTEREST_COLUMNS[1:])}
 """
 
+LOAN_FIGURES: Final = (
+    "principal, interest, suspended, fees, penalties, overpaid, off_balance, past_due_since, "
+    "non_accrual, accrued_through, version, position"
+)
+LOAN_FIGURE_TYPES: Final = (
+    f"{7 * '%s::bigint[], '}%s::date[], %s::boolean[], %s::date[], %s::bigint[], %s::bigint[]"
+)
+MOVE_LOANS: Final = f"""
+    UPDATE {{schema}}.loans l
+       SET {", ".join(f"{name} = n.{name}" for name in LOAN_FIGURES.split(", "))}
+      FROM unnest(%s::bigint[], {LOAN_FIGURE_TYPES}) AS n (loan_id, {LOAN_FIGURES})
+     WHERE l.loan_id = n.loan_id
+"""
+LOAN_TERMS: Final = (
+    "borrower, product, status, currency, amount, instalments, annual_rate, applied_on, "
+    "approved_until, disbursed, disbursed_on, account_id, forborne, due_dates"
+)
+PUT_LOANS: Final = f"""
+    INSERT INTO {{schema}}.loans (loan_id, {LOAN_TERMS}, {LOAN_FIGURES})
+    SELECT n.loan_id, {LOAN_TERMS.replace("due_dates", "due_dates::date[]")}, {LOAN_FIGURES}
+      FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[],
+                  %s::int[], %s::numeric[], %s::date[], %s::date[], %s::bigint[], %s::date[],
+                  %s::bigint[], %s::boolean[], %s::text[], {LOAN_FIGURE_TYPES})
+        AS n (loan_id, {LOAN_TERMS}, {LOAN_FIGURES})
+        ON CONFLICT (loan_id) DO UPDATE
+       SET {
+    ", ".join(f"{name} = excluded.{name}" for name in f"{LOAN_TERMS}, {LOAN_FIGURES}".split(", "))
+}
+"""
+
 
 def read_states(
     connection: SyncConnection, schema: str, streams: set[str]
@@ -180,6 +212,14 @@ def _write_interest(connection: SyncConnection, schema: str, made: InterestRows)
     if made.standings:
         columns = zip(*made.standings.values(), strict=True)
         _run(connection, PUT_INTEREST, schema, *map(array_of, columns))
+
+
+def _write_loans(connection: SyncConnection, schema: str, made: LoanRows) -> None:
+    _copy(connection, f"{schema}.loan_standings", made.standings)
+    _copy(connection, f"{schema}.loan_pauses", made.pauses)
+    for statement, rows in ((PUT_LOANS, made.put()), (MOVE_LOANS, made.move())):
+        if rows:
+            _run(connection, statement, schema, *map(list, zip(*rows, strict=True)))
 
 
 def _write_accounts(connection: SyncConnection, schema: str, batch: Batch) -> None:

@@ -30,11 +30,13 @@ from domain.money import Money
 from domain.refusals import (
     ApprovalOver,
     LoanAmountNotOffered,
+    LoanRateNotOffered,
     LoanTermNotOffered,
     RulesNotMet,
     SamePerson,
 )
 
+ANNUAL_RATE_MAX: Final = 99
 # Why a loan is declined, in the words that the applicant is told (12 CFR 1002.9 asks for such).
 DECLINE_REASONS: Final = (
     "income insufficient for the amount requested",
@@ -93,6 +95,11 @@ def check_offered(product: Product, amount: int, instalments: int) -> None:
         )
 
 
+def check_rate(annual_rate: Decimal) -> None:
+    if not 0 <= annual_rate <= ANNUAL_RATE_MAX:
+        raise LoanRateNotOffered(rate=str(annual_rate), most=ANNUAL_RATE_MAX)
+
+
 def approve(
     loan: Loan,
     by: str,
@@ -120,6 +127,7 @@ def approve(
             conditions=tuple(conditions),
         )
         check_offered(terms.product, terms.principal, terms.instalments)
+        check_rate(terms.annual_rate)
         terms = msgspec.structs.replace(terms, rules=judged(terms), rule_set=RULE_SET)
         failed = [result.rule for result in terms.rules if not result.passed]
         if failed and not override:

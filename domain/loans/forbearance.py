@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from domain.loans.allocation import dues
+from domain.loans.applying import check_rate
 from domain.loans.arrears import catch_up, paid
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import (
@@ -113,6 +114,7 @@ def reschedule(
     left = sorted({row.due for row in terms.rows if row.due > on})
     count = instalments or len(left) or 1
     rate = terms.annual_rate if annual_rate is None else annual_rate
+    check_rate(rate)
     latest = on + dt.timedelta(days=PAUSE_DAYS_MAX)
     if first_due is not None and not on < first_due <= latest:
         raise DateOutOfRange(field="first due date", date=first_due, earliest=on, latest=latest)

@@ -8,7 +8,9 @@ by `readmodels` for a read.
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-Subject: TypeAlias = Literal["nothing", "account", "transaction", "user", "hold", "statement"]
+Subject: TypeAlias = Literal[
+    "nothing", "account", "transaction", "user", "hold", "statement", "loan"
+]
 
 USER: Final = frozenset({"user"})
 TELLER: Final = frozenset({"teller"})
@@ -75,6 +77,29 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("PUT", "/transactions/{transaction_id}/tags"): Rule(USER | TELLER, "transaction"),
     ("GET", "/transactions/{transaction_id}/labels"): Rule(SIGNED_IN, "transaction"),
     ("GET", "/bills/upcoming/{user_id}"): Rule(SIGNED_IN, "user"),
+    # Loans. What a loan is taken as lost for is decided by loan officers, at the end by two of them.
+    ("GET", "/loans/products"): Rule(SIGNED_IN),
+    ("POST", "/loans/apply"): Rule(USER | LOAN_OFFICER),
+    ("GET", "/loans"): Rule(SIGNED_IN),
+    ("GET", "/loans/{loan_id}"): Rule(SIGNED_IN, "loan"),
+    ("GET", "/loans/{loan_id}/schedule"): Rule(SIGNED_IN, "loan"),
+    ("GET", "/loans/{loan_id}/payoff"): Rule(SIGNED_IN, "loan"),
+    ("GET", "/loans/{loan_id}/statement"): Rule(SIGNED_IN, "loan"),
+    ("POST", "/loans/{loan_id}/approve"): Rule(LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/undo-approval"): Rule(LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/decline"): Rule(LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/withdraw"): Rule(USER | LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/accept"): Rule(USER, "loan"),
+    ("POST", "/loans/{loan_id}/disburse"): Rule(LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/repay"): Rule(USER | TELLER | LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/refund"): Rule(TELLER | LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/fee"): Rule(LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/waive"): Rule(LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/pause"): Rule(LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/reschedule"): Rule(LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/charge-off"): Rule(LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/write-off"): Rule(LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/recover"): Rule(TELLER | LOAN_OFFICER, "loan"),
     # The books.
     ("GET", "/ledger/chart-of-accounts"): Rule(STAFF),
     ("GET", "/ledger/trial-balance"): Rule(STAFF),

@@ -17,11 +17,12 @@ from domain.refusals import (
     AccountNotFound,
     CustomerNotFound,
     HoldNotFound,
+    LoanNotFound,
     NotFound,
     StatementNotFound,
     TransactionNotFound,
 )
-from readmodels import accounts, transactions
+from readmodels import accounts, loans, transactions
 from readmodels.claims import holder_of
 from readmodels.moments import Moment, MomentAhead, resolve
 from readmodels.projection import wait_for
@@ -92,6 +93,18 @@ async def check_account(connection: Connection, actor: Actor, account_id: int) -
         raise AccountNotFound(account_id=account_id)
 
 
+async def check_loan(connection: Connection, actor: Actor, loan_id: int) -> None:
+    """To a customer whose loan it is not, the loan does not exist."""
+    borrower = await loans.borrower_of(connection, loan_id)
+    if borrower is None or (actor.role == "user" and actor.user_id != borrower):
+        raise LoanNotFound(loan_id=loan_id)
+
+
+def mark_of_loan(loan_id: int) -> int:
+    """What stands for a loan among the accounts of `own_writes`."""
+    return -loan_id
+
+
 def check_user(actor: Actor, user_id: int) -> None:
     """To a customer there are no others."""
     if actor.role == "user" and actor.user_id != user_id:
@@ -152,6 +165,11 @@ async def check_visible(bank: Bank, actor: Actor, rule: Rule, path: Mapping[str,
         await account_of_hold(bank, actor, path["hold_id"])
     if rule.subject == "statement":
         await stream_of_statement(bank, actor, path["statement_id"])
+    if rule.subject == "loan":
+        wanted = _wanted(bank, actor, (mark_of_loan(path["loan_id"]),), 0)
+        async with borrowed(bank.reads) as connection:
+            await moment_of(connection, bank.today(), None, None, wanted)
+            await check_loan(connection, actor, path["loan_id"])
     if rule.subject not in ("account", "transaction"):
         return
     account_id = path.get("account_id")

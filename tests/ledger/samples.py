@@ -98,6 +98,7 @@ from ledger.interest_rules import interest_entry
 from ledger.journal import Entry, JournalEvent, Recorded, mirrored
 from ledger.posting_rules import entry_for
 from tests.ledger.end_of_day_samples import END_OF_DAY_FACTS
+from tests.ledger.loan_samples import LOAN_ACCOUNT_FACTS, LOAN_FACTS, loan_entry_of
 
 TERMS = Terms(
     account_type="checking",
@@ -297,6 +298,7 @@ _UNDONE: dict[type[Fact], Fact] = {
 STREAMS = {
     "customer": "customer-7",
     "account": "account-456",
+    "loan": "loan-5",
     "period": "ledger-periods",
     "business-day": "business-days",
     "transaction": "transaction-12",
@@ -310,6 +312,8 @@ STREAMS = {
 
 
 def _entry(fact: Fact) -> Entry:
+    if fact.TAG.startswith("loan."):
+        return loan_entry_of(fact)
     if undone := _UNDONE.get(type(fact)):
         return mirrored(entry_for(undone, "account-456", TERMS))  # type: ignore[arg-type]
     if isinstance(fact, BillerFact):
@@ -338,8 +342,15 @@ def _recorded(position: int, fact: Fact) -> Recorded:
     return Recorded(stream, position, position, event)
 
 
+# Each family of facts is numbered for itself, since the position stands in the golden file.
 SAMPLES: dict[str, Recorded] = {
     fact.TAG: _recorded(position, fact)
-    for first, facts in ((1, FACTS), (101, BILL_FACTS), (201, END_OF_DAY_FACTS))
+    for first, facts in (
+        (1, FACTS),
+        (101, BILL_FACTS),
+        (201, END_OF_DAY_FACTS),
+        (1001, LOAN_FACTS),
+        (1101, LOAN_ACCOUNT_FACTS),
+    )
     for position, fact in enumerate(facts, start=first)
 }

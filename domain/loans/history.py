@@ -1,0 +1,56 @@
+"""The life of a loan as its events tell it: what stands, and what was undone and told anew.
+
+A correction takes back the newest events, one by one, and tells what follows anew; so the events that
+stand are in the order of the days they count from, whatever the order they were recorded in.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from domain.loans.loan import Loan
+from domain.loans.loan_facts import Agreement, AgreementUndone, LoanFact, MovementUndone
+
+
+class Happening(NamedTuple):
+    """An event of the loan's stream, in its place and with its dates."""
+
+    version: int
+    transaction_id: int
+    booked: dt.date
+    valued: dt.date
+    fact: LoanFact
+
+
+class Lived(NamedTuple):
+    """An event that stands, and the loan after it."""
+
+    happening: Happening
+    loan: Loan
+
+
+def lived(
+    happenings: Iterable[Happening], loan_id: int, *, as_of: dt.date | None = None
+) -> list[Lived]:
+    """The events that stand, oldest first; `happenings` are all events known, from the first.
+
+    With `as_of`, those that stood in the books of that day: what was booked later counts for nothing,
+    the undoing included.
+    """
+    agreements: dict[int, Agreement] = {}
+    standing: list[Lived] = []
+    for happening in happenings:
+        fact = happening.fact
+        if isinstance(fact, Agreement):
+            agreements[happening.version] = fact
+            terms, terms_version = fact.terms, happening.version
+        else:
+            terms, terms_version = agreements[fact.terms].terms, fact.terms
+        if as_of is not None and happening.booked > as_of:
+            continue
+        if isinstance(fact, AgreementUndone | MovementUndone):
+            standing = [each for each in standing if each.happening.version != fact.undoes]
+        else:
+            loan = Loan(loan_id, terms, terms_version, fact.figures, happening.version)
+            standing.append(Lived(happening, loan))
+    return standing

@@ -1,0 +1,183 @@
+"""Loans that were paid out: money in and back, what is charged or given up, and what is taken as lost."""
+
+import datetime as dt
+from typing import Annotated, Final
+
+import msgspec
+from litestar import post
+from litestar.params import FromPath, JSONBody
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from api.call import Call
+from api.documents import described
+from api.loans import CHANGES, DatedBody, GivingReason, loan_answer, loan_written
+from api.parameters import Id, Text
+from api.strict_json import Amount, Rate
+from application import loan_servicing as servicing
+from domain.loans.products import Component, Excess
+from domain.refusals import NotPermitted
+
+
+class Repaying(DatedBody, forbid_unknown_fields=True, kw_only=True):
+    """From an account of the bank, or where none is named from another bank, which is for staff.
+
+    `excess` says what becomes of money above what is due: hold, lower_instalment or shorter_term.
+    """
+
+    amount: Annotated[Amount, msgspec.Meta(examples=[315.15])]
+    account_id: Id | None = None
+    excess: Excess | None = None
+    counterparty: Text | None = None
+
+
+class Refunding(DatedBody, forbid_unknown_fields=True, kw_only=True):
+    """All of the credit unless an amount is given; to another bank where no account is named."""
+
+    amount: Annotated[Amount, msgspec.Meta(examples=[20.0])] | None = None
+    account_id: Id | None = None
+
+
+class ChargingFee(DatedBody, forbid_unknown_fields=True, kw_only=True):
+    amount: Annotated[Amount, msgspec.Meta(examples=[15.0])]
+
+
+class Waiving(DatedBody, forbid_unknown_fields=True, kw_only=True):
+    """All that is open of the component unless an amount is given; of principal, all that is due."""
+
+    component: Component
+    amount: Annotated[Amount, msgspec.Meta(examples=[5.0])] | None = None
+
+
+class Pausing(DatedBody, forbid_unknown_fields=True, kw_only=True):
+    first: Annotated[dt.date, msgspec.Meta(examples=["2026-04-01"])]
+    last: Annotated[dt.date, msgspec.Meta(examples=["2026-04-30"])]
+
+
+class Rescheduling(DatedBody, forbid_unknown_fields=True, kw_only=True):
+    """What is not given stays. `forborne` marks a borrower in difficulty."""
+
+    instalments: Annotated[int, msgspec.Meta(ge=1, le=480)] | None = None
+    first_due: dt.date | None = None
+    annual_rate: Annotated[Rate, msgspec.Meta(examples=[6.5])] | None = None
+    capitalise: bool = False
+    forborne: bool = False
+
+
+class Recovering(DatedBody, forbid_unknown_fields=True, kw_only=True):
+    amount: Annotated[Amount, msgspec.Meta(examples=[250.0])]
+    account_id: Id | None = None
+    counterparty: Text | None = None
+
+
+@post("/loans/{loan_id:int}/repay", **described("Repay a loan", CHANGES))
+async def repay(request: Call, loan_id: FromPath[int], data: JSONBody[Repaying]) -> ASGIApp:
+    """What is due is paid first, in the order of the product. Money for all that is owed ends it."""
+    if request.actor.role == "user" and data.account_id is None:
+        raise NotPermitted(role="user", action="repay from outside the bank")
+    command = servicing.repay(
+        loan_answer(request),
+        loan_id,
+        data.amount,
+        data.details(),
+        account_id=data.account_id,
+        excess=data.excess,
+        counterparty=data.counterparty,
+    )
+    return await loan_written(request, command, loan_id, *_touched(data.account_id))
+
+
+@post("/loans/{loan_id:int}/refund", **described("Give an overpayment back", CHANGES))
+async def refund(request: Call, loan_id: FromPath[int], data: JSONBody[Refunding]) -> ASGIApp:
+    """The borrower's credit, or part of it."""
+    command = servicing.refund(
+        loan_answer(request), loan_id, data.amount, data.details(), account_id=data.account_id
+    )
+    return await loan_written(request, command, loan_id, *_touched(data.account_id))
+
+
+@post("/loans/{loan_id:int}/fee", **described("Charge a fee on a loan", CHANGES))
+async def charge_fee(request: Call, loan_id: FromPath[int], data: JSONBody[ChargingFee]) -> ASGIApp:
+    """Due at once."""
+    command = servicing.charge_fee(loan_answer(request), loan_id, data.amount, data.details())
+    return await loan_written(request, command, loan_id)
+
+
+@post("/loans/{loan_id:int}/waive", **described("Waive what is owed", CHANGES))
+async def waive(request: Call, loan_id: FromPath[int], data: JSONBody[Waiving]) -> ASGIApp:
+    """Give up penalties, fees, interest, or principal that is due."""
+    command = servicing.waive(
+        loan_answer(request), loan_id, data.component, data.amount, data.details()
+    )
+    return await loan_written(request, command, loan_id)
+
+
+@post("/loans/{loan_id:int}/pause", **described("Pause the count of late days", CHANGES))
+async def pause(request: Call, loan_id: FromPath[int], data: JSONBody[Pausing]) -> ASGIApp:
+    """Days, both included, on which nothing counts as late. What falls due on them stays due."""
+    command = servicing.pause(loan_answer(request), loan_id, data.first, data.last, data.details())
+    return await loan_written(request, command, loan_id)
+
+
+@post("/loans/{loan_id:int}/reschedule", **described("Reschedule a loan", CHANGES))
+async def reschedule(
+    request: Call, loan_id: FromPath[int], data: JSONBody[Rescheduling]
+) -> ASGIApp:
+    """A new schedule from today on. The one before stays readable, as it was known then."""
+    command = servicing.reschedule(
+        loan_answer(request),
+        loan_id,
+        data.details(),
+        instalments=data.instalments,
+        first_due=data.first_due,
+        annual_rate=data.annual_rate,
+        capitalise=data.capitalise,
+        forborne=data.forborne,
+    )
+    return await loan_written(request, command, loan_id)
+
+
+@post("/loans/{loan_id:int}/charge-off", **described("Charge a loan off", CHANGES))
+async def charge_off(
+    request: Call, loan_id: FromPath[int], data: JSONBody[GivingReason]
+) -> ASGIApp:
+    """Take the loss. The debt lives, and what still comes in is a recovery."""
+    command = servicing.charge_off(loan_answer(request), loan_id, data.reason)
+    return await loan_written(request, command, loan_id)
+
+
+@post("/loans/{loan_id:int}/write-off", **described("Write a loan off", CHANGES))
+async def write_off(request: Call, loan_id: FromPath[int], data: JSONBody[GivingReason]) -> ASGIApp:
+    """Final. The first call asks for it, the second, by another person, does it."""
+    command = servicing.write_off(loan_answer(request), loan_id, data.reason)
+    return await loan_written(request, command, loan_id)
+
+
+@post("/loans/{loan_id:int}/recover", **described("Recover money on a lost loan", CHANGES))
+async def recover(request: Call, loan_id: FromPath[int], data: JSONBody[Recovering]) -> ASGIApp:
+    """Money on a loan that was charged off or written off, at most what is owed."""
+    command = servicing.recover(
+        loan_answer(request),
+        loan_id,
+        data.amount,
+        data.details(),
+        account_id=data.account_id,
+        counterparty=data.counterparty,
+    )
+    return await loan_written(request, command, loan_id, *_touched(data.account_id))
+
+
+def _touched(account_id: int | None) -> tuple[int, ...]:
+    return () if account_id is None else (account_id,)
+
+
+HANDLERS: Final[list[ControllerRouterHandler]] = [
+    repay,
+    refund,
+    charge_fee,
+    waive,
+    pause,
+    reschedule,
+    charge_off,
+    write_off,
+    recover,
+]

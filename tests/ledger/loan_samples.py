@@ -1,0 +1,116 @@
+"""The facts of loans that the golden files hold."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+from domain.account_facts import AccountFact, LoanReceived, LoanRefunded, LoanRepaid
+from domain.loans import loan_facts as loans
+from domain.loans.products import Product
+from ledger.journal import Entry, mirrored
+from ledger.loan_posting_rules import loan_entry
+
+LOAN_TERMS = loans.LoanTerms(
+    borrower=7,
+    product=Product(
+        name="instalment",
+        title="Short instalment loan",
+        amount_min=10000,
+        amount_max=2000000,
+        instalments_max=24,
+        annual_rate=Decimal(24),
+        late_fee=1000,
+        four_eyes_above=1500000,
+    ),
+    principal=1200000,
+    instalments=1,
+    annual_rate=Decimal("24.5"),
+    applied_on=dt.date(2024, 1, 31),
+    applicant=loans.Applicant(income=420000, debt_service=15000, age=41),
+    purpose="Kuchyně",
+    status="active",
+    rules=(loans.RuleResult("debt service to income", "0.3571", "at most 0.45", True),),
+    rule_set="2026-11",
+    approved_until=dt.date(2024, 3, 1),
+    account_id=456,
+    disbursed=1200000,
+    tranches=1,
+    disbursed_on=dt.date(2024, 1, 31),
+    schedule_number=1,
+    rows=(
+        loans.Row(
+            1, dt.date(2024, 1, 31), dt.date(2024, 2, 29), dt.date(2024, 2, 29), 1200000, 24500
+        ),
+    ),
+    charges=(loans.Charge("fee", dt.date(2024, 2, 29), 1500),),
+    pauses=(loans.Pause(dt.date(2024, 3, 1), dt.date(2024, 3, 31)),),
+)
+FIGURES = loans.Figures(
+    dt.date(2024, 2, 29),
+    principal=1200000,
+    interest=24500,
+    earned=24500,
+    settled=loans.Parts(fees=1500),
+    past_due_since=dt.date(2024, 2, 29),
+)
+_AGREED: dict[str, Any] = {"terms": LOAN_TERMS, "figures": FIGURES}
+_MOVED: dict[str, Any] = {"terms": 4, "figures": FIGURES}
+PARTS = loans.Parts(1200000, 24500, 1500, 1000)
+
+LOAN_FACTS: tuple[loans.LoanFact, ...] = (
+    loans.Applied(**_AGREED),
+    loans.ApprovalProposed(**_AGREED),
+    loans.Approved(**_AGREED, committed=1200000),
+    loans.Declined(**_AGREED),
+    loans.Withdrawn(**_AGREED, released=1200000),
+    loans.ApprovalUndone(**_AGREED, released=1200000),
+    loans.ApprovalExpired(**_AGREED, released=1200000),
+    loans.Accepted(**_AGREED),
+    loans.Disbursed(**_AGREED, amount=1200000, fee=12000, to_account=456),
+    loans.InterestAccrued(**_MOVED, interest=845, late=13),
+    loans.LoanFeeCharged(**_AGREED, amount=1500, early=True),
+    loans.PenaltyCharged(**_AGREED, amount=1000),
+    loans.PastDueMarked(**_MOVED),
+    loans.NonAccrualStarted(**_MOVED, interest=24500),
+    loans.NonAccrualEnded(**_MOVED, interest=24500),
+    loans.Repaid(
+        **_MOVED,
+        amount=1300000,
+        parts=PARTS,
+        suspended=500,
+        from_account=456,
+        excess="shorter_term",
+        counterparty="QR/35385994",
+    ),
+    loans.OverpaymentApplied(**_MOVED, parts=PARTS, suspended=500),
+    loans.OverpaymentRefunded(**_MOVED, amount=73000, to_account=456),
+    loans.Recovered(**_MOVED, amount=1000, from_account=456, counterparty="QR/35385994"),
+    loans.Waived(**_MOVED, parts=PARTS, suspended=500),
+    loans.Reamortised(**_AGREED),
+    loans.Rescheduled(**_AGREED, capitalised=loans.Parts(interest=24500, fees=1500), suspended=500),
+    loans.Paused(**_AGREED),
+    loans.ChargedOff(**_AGREED, parts=PARTS, suspended=500),
+    loans.WriteOffAsked(**_AGREED),
+    loans.WrittenOff(**_AGREED, parts=PARTS, suspended=500),
+    loans.LoanClosed(**_AGREED, released=300000),
+    loans.MovementUndone(**_MOVED, undoes=12),
+    loans.AgreementUndone(**_AGREED, undoes=12),
+)
+
+LOAN_ACCOUNT_FACTS: tuple[AccountFact, ...] = (
+    LoanReceived(amount=2500, balance=2500, terms=1, loan=5),
+    LoanRepaid(amount=2500, balance=0, terms=1, loan=5),
+    LoanRefunded(amount=2500, balance=2500, terms=1, loan=5),
+)
+_UNDONE: dict[type[Any], loans.LoanFact] = {
+    loans.MovementUndone: loans.Waived(**_MOVED, parts=loans.Parts(fees=1500)),
+    loans.AgreementUndone: loans.LoanFeeCharged(**_AGREED, amount=1500),
+}
+
+
+def loan_entry_of(fact: Any) -> Entry:
+    """By its posting rule, or the mirror of one, for what is undone."""
+    undone = _UNDONE.get(type(fact))
+    if undone is not None:
+        return mirrored(loan_entry(undone, "loan-5", "EUR"))
+    return loan_entry(fact, "loan-5", "EUR")
