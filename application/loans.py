@@ -82,7 +82,7 @@ def apply(
         books.add(posted, stream_of(loan_id), [dated.fact for dated in facts], entry_of_fact)
         return [posted]
 
-    said = msgspec.to_builtins(application, builtin_types=(Decimal,))
+    said = msgspec.structs.asdict(application)
     request = {
         "call": "loans/apply",
         **{n: canonical(v) if isinstance(v, Decimal) else v for n, v in said.items()},

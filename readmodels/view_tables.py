@@ -166,6 +166,8 @@ def write(
         _write_holds(connection, schema, batch.holds)
     if "interest" in views:
         _write_interest(connection, schema, batch.interest)
+    if "loans" in views:
+        _write_loans(connection, schema, batch.loans)
     if "ledger_totals" in views:
         _write_totals(connection, schema, batch)
     _write_accounts(connection, schema, batch)

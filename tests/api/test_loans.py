@@ -1,0 +1,271 @@
+"""Loans over HTTP: applied for, decided, paid out, repaid; and seen by those they are of."""
+
+import asyncio
+import datetime as dt
+from typing import Any
+
+from application import clock
+from daybook.end_of_day.loans import COLLECTIONS, DAYS
+from daybook.end_of_day.run import Bank, end_days
+from tests.running_api import Person, RunningApi
+
+TODAY = clock.now().date()
+DAY = dt.timedelta(days=1)
+
+
+def code(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+def done(answer: Any) -> dict[str, Any]:
+    assert answer.status_code == 201, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def applied(borrower: Person, amount: float = 12_000, **more: Any) -> int:
+    asked = {"product": "instalment", "amount": amount, "instalments": 4, "income": 10_000, **more}
+    loan_id: int = done(borrower.post("/v1/loans/apply", asked))["loan_id"]
+    return loan_id
+
+
+def approved(borrower: Person, officer: Person, amount: float = 12_000, **more: Any) -> int:
+    loan_id = applied(borrower, amount, **more)
+    done(officer.post(f"/v1/loans/{loan_id}/approve"))
+    return loan_id
+
+
+def late(on: dt.date) -> dict[str, Any]:
+    return {"booking_date": str(on), "reason": "told later"}
+
+
+def lent(
+    borrower: Person, officer: Person, account_id: int, on: dt.date = TODAY, **more: Any
+) -> int:
+    loan_id = approved(borrower, officer, account_id=account_id, **more)
+    done(borrower.post(f"/v1/loans/{loan_id}/accept"))
+    dates = {} if on == TODAY else late(on)
+    done(officer.post(f"/v1/loans/{loan_id}/disburse", dates))
+    return loan_id
+
+
+def end_each_day(api: RunningApi, first: dt.date, last: dt.date) -> None:
+    """The loan steps of these days, by the writer of the run of the end of day."""
+    bank = Bank(conninfo=api.conninfo, steps=(COLLECTIONS, DAYS))
+    asyncio.run(end_days(bank, [first + n * DAY for n in range((last - first).days + 1)]))
+
+
+def test_a_loan_is_applied_for_decided_accepted_and_paid_out_to_the_account(
+    api: RunningApi,
+) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    account_id = api.account(borrower)
+
+    loan_id = applied(borrower, account_id=account_id, purpose="a kitchen")
+    assert borrower.get(f"/v1/loans/{loan_id}").json()["status"] == "submitted"
+    decided = done(officer.post(f"/v1/loans/{loan_id}/approve"))
+    assert decided["status"] == "approved"
+    assert decided["rules"][0] == {
+        "rule": "debt service to income",
+        "value": "0.3151",
+        "threshold": "at most 0.45",
+        "passed": True,
+    }
+    assert done(borrower.post(f"/v1/loans/{loan_id}/accept"))["status"] == "accepted"
+    paid_out = done(officer.post(f"/v1/loans/{loan_id}/disburse"))
+
+    assert (paid_out["status"], paid_out["principal"], paid_out["owed"]) == ("active", 12000, 12000)
+    assert borrower.get(f"/v1/accounts/{account_id}/balance").json()["balance"] == 12000
+    schedule = borrower.get(f"/v1/loans/{loan_id}/schedule").json()
+    assert [row["payment"] for row in schedule["instalments"]] == [3151.49] * 3 + [3151.47]
+    assert schedule["instalments"][0]["principal"] == 2911.49
+    (line,) = borrower.get(f"/v1/accounts/{account_id}/history").json()
+    assert (line["kind"], line["amount"]) == ("loan_disbursement", 12000)
+    assert borrower.get(f"/v1/loans/{loan_id}/payoff").json()["total"] == 12000, (
+        "on the first day no interest is earned yet"
+    )
+
+
+def test_a_borrower_repays_from_the_account_and_the_loan_ends(api: RunningApi) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    account_id = api.account(borrower, 500)
+    loan_id = lent(borrower, officer, account_id)
+
+    repaid = done(
+        borrower.post(f"/v1/loans/{loan_id}/repay", {"amount": 12000, "account_id": account_id})
+    )
+
+    assert (repaid["status"], repaid["owed"]) == ("closed", 0)
+    assert borrower.get(f"/v1/accounts/{account_id}/balance").json()["balance"] == 500
+    again = borrower.post(f"/v1/loans/{loan_id}/repay", {"amount": 1, "account_id": account_id})
+    assert code(again) == (409, "loan-status-forbids")
+    kinds = [
+        line["kind"] for line in borrower.get(f"/v1/loans/{loan_id}/statement").json()["lines"]
+    ]
+    assert kinds == ["loan_disbursement", "loan_repayment"]
+
+
+def test_a_repayment_without_the_money_for_it_changes_neither_account_nor_loan(
+    api: RunningApi,
+) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    account_id = api.account(borrower)
+    loan_id = lent(borrower, officer, account_id)
+    spent = borrower.post(f"/v1/accounts/{account_id}/withdraw", {"amount": 12000})
+    assert spent.status_code == 201
+
+    refused = borrower.post(f"/v1/loans/{loan_id}/repay", {"amount": 100, "account_id": account_id})
+
+    assert code(refused) == (409, "insufficient-funds")
+    assert borrower.get(f"/v1/loans/{loan_id}").json()["owed"] == 12000
+
+
+def test_days_earn_interest_the_instalment_is_collected_and_the_rest_is_late(
+    api: RunningApi,
+) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    account_id = api.account(borrower)
+    began = TODAY - 70 * DAY
+    loan_id = lent(borrower, officer, account_id, began)
+    schedule = borrower.get(f"/v1/loans/{loan_id}/schedule").json()
+    first, second = (dt.date.fromisoformat(row["due"]) for row in schedule["instalments"][:2])
+    spent = borrower.post(f"/v1/accounts/{account_id}/withdraw", {"amount": 8000})
+    assert spent.status_code == 201
+
+    end_each_day(api, began, TODAY)
+
+    def seen(on: dt.date) -> dict[str, Any]:
+        body: dict[str, Any] = borrower.get(f"/v1/loans/{loan_id}", as_of=str(on)).json()
+        return body
+
+    assert seen(first - DAY)["interest"] < 240
+    assert (seen(first)["interest"], seen(first)["principal"]) == (0, 9088.51)
+    # There were 848.51 left for the second instalment of 3,151.49.
+    assert seen(second)["due"] == 2302.98
+    assert (seen(second)["days_past_due"], seen(second + DAY)["days_past_due"]) == (0, 1)
+    now = seen(TODAY)
+    assert now["bucket"] == "1-29"
+    assert now["penalties"] == 10
+    assert now["days_past_due"] == (TODAY - second).days
+    listed = officer.get("/v1/loans", in_arrears="true").json()
+    assert loan_id in [row["loan_id"] for row in listed]
+
+
+def test_two_people_approve_a_loan_above_the_limit_of_one(api: RunningApi) -> None:
+    borrower, one, other = api.person(), api.person("loan_officer"), api.person("loan_officer")
+    loan_id = applied(borrower, 16_000, income=20_000)
+    path = f"/v1/loans/{loan_id}/approve"
+
+    assert done(one.post(path))["status"] == "in_review"
+    assert code(one.post(path)) == (409, "same-person")
+    assert done(other.post(path))["status"] == "approved"
+
+
+def test_an_application_against_the_rules_takes_a_reason_and_leaves_them_all_behind(
+    api: RunningApi,
+) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    loan_id = applied(borrower, income=3000)
+
+    refused = officer.post(f"/v1/loans/{loan_id}/approve")
+    assert code(refused) == (409, "rules-not-met")
+    assert "instalment to income" in refused.json()["figures"]["rules"]
+    reason = "the borrower's parents stand surety"
+    overridden = done(officer.post(f"/v1/loans/{loan_id}/approve", {"override": reason}))
+
+    assert overridden["reasons"] == [reason]
+    assert [rule["passed"] for rule in overridden["rules"]].count(False) >= 1
+
+
+def test_a_declined_application_says_why_and_is_over(api: RunningApi) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    loan_id = applied(borrower)
+    reasons = ["income insufficient for the amount requested"]
+
+    done(officer.post(f"/v1/loans/{loan_id}/decline", {"reasons": reasons}))
+
+    told = borrower.get(f"/v1/loans/{loan_id}").json()
+    assert (told["status"], told["reasons"]) == ("declined", reasons)
+    assert code(officer.post(f"/v1/loans/{loan_id}/approve")) == (409, "loan-status-forbids")
+
+
+def test_to_a_stranger_a_loan_does_not_exist_and_its_holder_decides_nothing(
+    api: RunningApi,
+) -> None:
+    borrower, stranger, auditor = api.person(), api.person(), api.person("auditor")
+    loan_id = applied(borrower)
+
+    for path in ("", "/schedule", "/payoff", "/statement"):
+        assert code(stranger.get(f"/v1/loans/{loan_id}{path}")) == (404, "loan-not-found")
+    assert code(stranger.post(f"/v1/loans/{loan_id}/accept")) == (404, "loan-not-found")
+    assert code(stranger.post(f"/v1/loans/{loan_id}/approve")) == (404, "loan-not-found")
+    assert code(borrower.post(f"/v1/loans/{loan_id}/approve")) == (403, "not-permitted")
+    assert auditor.get(f"/v1/loans/{loan_id}").status_code == 200
+    assert stranger.get("/v1/loans").json() == []
+    assert [row["loan_id"] for row in borrower.get("/v1/loans").json()] == [loan_id]
+
+
+def test_what_no_product_offers_is_refused_by_name(api: RunningApi) -> None:
+    borrower = api.person()
+
+    def asked(**changed: Any) -> Any:
+        body = {"product": "instalment", "amount": 1000, "instalments": 4, "income": 3000}
+        return borrower.post("/v1/loans/apply", body | changed)
+
+    assert code(asked(product="magic")) == (422, "product-not-found")
+    assert code(asked(amount=50)) == (422, "loan-amount-not-offered")
+    assert code(asked(instalments=25)) == (422, "loan-term-not-offered")
+    assert code(asked(user_id=99)) == (404, "customer-not-found")
+    products = borrower.get("/v1/loans/products").json()
+    assert {"personal", "mortgage"} <= {row["product"] for row in products}
+
+
+def test_the_same_key_repays_once(api: RunningApi) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    account_id = api.account(borrower)
+    loan_id = lent(borrower, officer, account_id)
+    body = {"amount": 100, "account_id": account_id}
+
+    first = borrower.post(f"/v1/loans/{loan_id}/repay", body, key="once")
+    second = borrower.post(f"/v1/loans/{loan_id}/repay", body, key="once")
+
+    assert first.content == second.content
+    loan = borrower.get(f"/v1/loans/{loan_id}").json()
+    # Nothing was due, so it is held for the first instalment.
+    assert (loan["owed"], loan["overpaid"]) == (12000, 100)
+
+
+def test_an_overpayment_is_given_back(api: RunningApi) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    account_id = api.account(borrower, 700)
+    loan_id = lent(borrower, officer, account_id)
+    body = {"amount": 12600, "account_id": account_id}
+
+    over = done(borrower.post(f"/v1/loans/{loan_id}/repay", body))
+    assert (over["status"], over["overpaid"]) == ("overpaid", 600)
+    too_much = officer.post(
+        f"/v1/loans/{loan_id}/refund", {"amount": 601, "account_id": account_id}
+    )
+    back = done(officer.post(f"/v1/loans/{loan_id}/refund", {"account_id": account_id}))
+
+    assert code(too_much) == (409, "refund-above-credit")
+    assert (back["status"], back["overpaid"]) == ("closed", 0)
+    assert borrower.get(f"/v1/accounts/{account_id}/balance").json()["balance"] == 700
+
+
+def test_a_loan_written_off_takes_two_people_and_can_still_be_recovered(api: RunningApi) -> None:
+    borrower, one, other = api.person(), api.person("loan_officer"), api.person("loan_officer")
+    account_id = api.account(borrower)
+    loan_id = lent(borrower, one, account_id)
+    why = {"reason": "insolvency"}
+
+    done(one.post(f"/v1/loans/{loan_id}/charge-off", why))
+    assert one.get(f"/v1/loans/{loan_id}").json()["debt_charged_off"] == 12000
+    done(one.post(f"/v1/loans/{loan_id}/write-off", why))
+    assert code(one.post(f"/v1/loans/{loan_id}/write-off", why)) == (409, "same-person")
+    assert done(other.post(f"/v1/loans/{loan_id}/write-off", why))["status"] == "written_off"
+    recovered = done(one.post(f"/v1/loans/{loan_id}/recover", {"amount": 2000}))
+
+    assert (recovered["status"], recovered["debt_charged_off"]) == ("written_off", 10000)
+    above = one.post(f"/v1/loans/{loan_id}/recover", {"amount": 10001})
+    assert code(above) == (409, "recovery-above-debt")
