@@ -33,6 +33,16 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/transactions/{transaction_id}/reverse": {"reason": "a reason"},
     "/transactions/{transaction_id}/category": {"category": "food"},
     "/transactions/{transaction_id}/tags": {"tags": ["lunch"]},
+    "/loans/apply": {"product": "instalment", "amount": 500, "instalments": 4, "income": 5000},
+    "/loans/{loan_id}/undo-approval": {"reason": "a reason"},
+    "/loans/{loan_id}/decline": {"reasons": ["a reason"]},
+    "/loans/{loan_id}/repay": {"amount": 1},
+    "/loans/{loan_id}/fee": {"amount": 1},
+    "/loans/{loan_id}/waive": {"component": "fee"},
+    "/loans/{loan_id}/pause": {"first": "2030-01-01", "last": "2030-01-31"},
+    "/loans/{loan_id}/charge-off": {"reason": "a reason"},
+    "/loans/{loan_id}/write-off": {"reason": "a reason"},
+    "/loans/{loan_id}/recover": {"amount": 1},
     "/ledger/periods/{period}/reopen": {"reason": "a reason"},
     "/logout": {},
 }
@@ -111,6 +121,23 @@ class Cast:
         path = path.replace("{hold_id}", str(held["hold_id"]))
         return path.replace("{statement_id}", str(issued["statement_id"]))
 
+    def _of_loan(self, route: str, body: dict[str, Any]) -> str:
+        """The path with a fresh loan of the owner's, come as far as the call needs it."""
+        officer = self.staff["loan_officer"]
+        account_id = self.api.account(self.owner, 5)
+        asked = BODIES["/loans/apply"] | {"account_id": account_id}
+        loan_id = self.owner.post("/loans/apply", asked).json()["loan_id"]
+        for step in {
+            "accept": ("approve",),
+            "payoff": ("approve", "accept", "disburse"),
+            "repay": ("approve", "accept", "disburse"),
+        }.get(route.rpartition("/")[2], ()):
+            by = self.owner if step == "accept" else officer
+            assert by.post(f"/loans/{loan_id}/{step}").status_code == 201
+        if route.endswith("repay"):
+            body["account_id"] = account_id
+        return route.replace("{loan_id}", str(loan_id))
+
     def caller(self, name: str) -> Person:
         return {"owner": self.owner, "other": self.other, **self.staff}[name]
 
@@ -147,6 +174,8 @@ class Cast:
                 body = {"transfers": [transfer]}
         if "{hold_id}" in route or "{statement_id}" in route:
             path = self._of_account(path)
+        if "{loan_id}" in route:
+            path = self._of_loan(route, body)
         path = path.replace("{period}", "2026-01")
         path = path.replace("{user_id}", str(self.owner.user_id))
         if route == "/accounts/create":
@@ -216,6 +245,7 @@ def test_to_a_stranger_what_is_anothers_does_not_exist(cast: Cast, method: str, 
         "customer-not-found",
         "hold-not-found",
         "statement-not-found",
+        "loan-not-found",
     )
 
 
