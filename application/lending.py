@@ -19,7 +19,8 @@ from domain.loans.loan_facts import (
     PastDueMarked,
     Reamortised,
 )
-from domain.refusals import AccountNotFound, CurrencyMismatch, LoanNotFound
+from domain.loans.loan_refusals import LoanNotFound
+from domain.refusals import AccountNotFound, CurrencyMismatch
 from ledger.journal import Entry
 from ledger.loan_posting_rules import loan_entry
 

@@ -28,7 +28,8 @@ from domain import customer as customers
 from domain.account import stream_of as account_stream
 from domain.loans import applying
 from domain.loans.loan import Loan, stream_of
-from domain.loans.loan_facts import Applicant, Disbursed
+from domain.loans.loan_facts import Disbursed
+from domain.loans.loan_terms import Applicant
 from domain.loans.products import product_named
 from domain.loans.repaying import disburse
 from domain.money import minor_units_of

@@ -2,8 +2,9 @@
 
 A refusal is a class whose name is the fact; its fields are the figures. Where several apply, the one
 that stands first in this list is the answer, and a test holds the decisions to that order. Of two accounts,
-the one that would receive is looked at before the one that would pay. Those of bills are kinds of the same
-four, in `domain/bills/bill_refusals.py`; of one kind, these here come first.
+the one that would receive is looked at before the one that would pay. Those of bills and loans are kinds of
+the same four, in `domain/bills/bill_refusals.py` and `domain/loans/loan_refusals.py`; of one kind, these
+here come first.
 
     Refused
     |- NotFound                     there is nothing of that name that the caller may know of
@@ -11,7 +12,6 @@ four, in `domain/bills/bill_refusals.py`; of one kind, these here come first.
     |  |- TransactionNotFound
     |  |- HoldNotFound
     |  |- StatementNotFound
-    |  |- LoanNotFound
     |  `- CustomerNotFound
     |- NotPermitted                 the caller may see it, and may not do it
     |- Malformed                    the command contradicts itself or the tables of the bank
@@ -24,10 +24,6 @@ four, in `domain/bills/bill_refusals.py`; of one kind, these here come first.
     |  |- TiersOutOfOrder
     |  |- RateOutOfRange
     |  |- HoldAlreadyOver
-    |  |- ProductNotFound
-    |  |- LoanAmountNotOffered
-    |  |- LoanTermNotOffered
-    |  |- LoanRateNotOffered
     |  |- SameAccount
     |  |- UnprintableText
     |  |- ReasonMissing
@@ -53,19 +49,6 @@ four, in `domain/bills/bill_refusals.py`; of one kind, these here come first.
     |  |- TooManyHolds
     |  |- TooManyStatements
     |  |- TooManyRates
-    |  |- LoanStatusForbids
-    |  |- LoanMovedOn
-    |  |- LoanChangedSince
-    |  |- RulesNotMet
-    |  |- ApprovalOver
-    |  |- DisbursementAboveCommitment
-    |  |- NotInTranches
-    |  |- PaymentTooSmall
-    |  |- LoanInCredit
-    |  |- RefundAboveCredit
-    |  |- WaiverAboveOpen
-    |  |- RecoveryAboveDebt
-    |  |- NothingToUndo
     |  |- CurrencyMismatch
     |  |- AccountClosed
     |  |- AccountFrozen
@@ -112,10 +95,6 @@ class HoldNotFound(NotFound):
 
 class StatementNotFound(NotFound):
     detail = "There is no statement {statement_id}."
-
-
-class LoanNotFound(NotFound):
-    detail = "There is no loan {loan_id}."
 
 
 class CustomerNotFound(NotFound):
@@ -166,22 +145,6 @@ class RateOutOfRange(Malformed):
 
 class HoldAlreadyOver(Malformed):
     detail = "The hold would end at {expires_at}, which has passed."
-
-
-class ProductNotFound(Malformed):
-    detail = "There is no loan product {product}; there are {offered}."
-
-
-class LoanAmountNotOffered(Malformed):
-    detail = "The product {product} is for {least} to {most}; {requested} was asked for."
-
-
-class LoanTermNotOffered(Malformed):
-    detail = "The product {product} has {least} to {most} instalments; {requested} were asked for."
-
-
-class LoanRateNotOffered(Malformed):
-    detail = "A rate of {rate} per cent a year is not within 0 to {most}."
 
 
 class SameAccount(Malformed):
@@ -285,60 +248,6 @@ class TooManyStatements(Conflicting):
 
 class TooManyRates(Conflicting):
     detail = "A rate plan holds {limit} changes, and can hold no more."
-
-
-class LoanStatusForbids(Conflicting):
-    detail = "Loan {loan_id} is {status}; it would have to be {needed}."
-
-
-class LoanMovedOn(Conflicting):
-    detail = "Loan {loan_id} has come to {through}; nothing but a repayment can be booked on {on}."
-
-
-class LoanChangedSince(Conflicting):
-    detail = "Loan {loan_id} was changed since by {change}, on {on}; undo that first."
-
-
-class RulesNotMet(Conflicting):
-    detail = "Loan {loan_id} does not meet the rules ({rules}); an approval would need a reason."
-
-
-class ApprovalOver(Conflicting):
-    detail = "The approval of loan {loan_id} ended on {approved_until}."
-
-
-class DisbursementAboveCommitment(Conflicting):
-    detail = "Of loan {loan_id}, {undrawn} can still be paid out; {requested} was asked for."
-
-
-class NotInTranches(Conflicting):
-    detail = (
-        "Loan {loan_id} is paid out in at most {tranches_max} parts, the last of them the rest."
-    )
-
-
-class PaymentTooSmall(Conflicting):
-    detail = "An instalment of {payment} would not pay the interest of {interest}."
-
-
-class LoanInCredit(Conflicting):
-    detail = "Loan {loan_id} has a credit of {credit}; refund it first."
-
-
-class RefundAboveCredit(Conflicting):
-    detail = "The borrower of loan {loan_id} has a credit of {credit}; {requested} was asked for."
-
-
-class WaiverAboveOpen(Conflicting):
-    detail = "Of the {component} of loan {loan_id}, {open} is open; {requested} was to be waived."
-
-
-class RecoveryAboveDebt(Conflicting):
-    detail = "Of loan {loan_id}, {owed} is owed; {requested} cannot be recovered."
-
-
-class NothingToUndo(Conflicting):
-    detail = "Transaction {transaction_id} is none of loan {loan_id} that can be undone."
 
 
 class CurrencyMismatch(Conflicting):

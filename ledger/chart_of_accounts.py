@@ -1,11 +1,9 @@
 """The accounts the bank keeps for itself and its customers, with their types.
 
 The type of an account says which side it grows on: assets and expenses by debits; liabilities, equity
-and income by credits. Those marked with sub-accounts hold one for each customer account, or for each
-biller, and equal the sum of them at every moment.
-and income by credits. Those marked with sub-accounts hold one for each customer account or loan, and equal
-the sum of them at every moment. Memorandum accounts keep in mind what stands on no balance sheet: each
-has a contra account, so that they balance among themselves.
+and income by credits. Those marked with sub-accounts hold one for each customer account, loan or biller,
+and equal the sum of them at every moment. Memorandum accounts keep in mind what stands on no balance
+sheet: each has a contra account, so that they balance among themselves.
 """
 
 from typing import Final, Literal, TypeAlias
@@ -33,37 +31,35 @@ CASH: Final = 1010
 SETTLEMENT: Final = 1110
 GATEWAY_NOSTRO: Final = 1120
 INCOMING_CLEARING: Final = 1130
-OVERDRAFT_INTEREST_RECEIVABLE: Final = 1360
-REFUNDS_RECEIVABLE: Final = 1510
 LOAN_PRINCIPAL: Final = 1310
 LOAN_INTEREST: Final = 1320
 LOAN_FEES: Final = 1330
 LOAN_PENALTIES: Final = 1340
+OVERDRAFT_INTEREST_RECEIVABLE: Final = 1360
+REFUNDS_RECEIVABLE: Final = 1510
 CHECKING_ACCOUNTS: Final = 2110
 SAVINGS_ACCOUNTS: Final = 2120
 DEPOSIT_INTEREST_PAYABLE: Final = 2210
 OUTGOING_CLEARING: Final = 2310
 TRANSFERS_IN_TRANSIT: Final = 2320
 BILLERS_PAYABLE: Final = 2410
+LOAN_OVERPAYMENTS: Final = 2420
 TAX_WITHHELD: Final = 2510
 SUSPENSE: Final = 2910
-LOAN_OVERPAYMENTS: Final = 2420
 RETAINED_EARNINGS: Final = 3910
 LOAN_INTEREST_INCOME: Final = 4110
 OVERDRAFT_INTEREST_INCOME: Final = 4120
 ACCOUNT_FEE_INCOME: Final = 4210
-COMMISSION_INCOME: Final = 4240
-DEPOSIT_INTEREST_EXPENSE: Final = 5110
-GATEWAY_FEE_EXPENSE: Final = 5210
-COMPENSATION_EXPENSE: Final = 5410
-OPERATIONAL_LOSS: Final = 5510
 LOAN_FEE_INCOME: Final = 4220
 PENALTY_INCOME: Final = 4230
+COMMISSION_INCOME: Final = 4240
 RECOVERIES: Final = 4310
 DEPOSIT_INTEREST_EXPENSE: Final = 5110
+GATEWAY_FEE_EXPENSE: Final = 5210
 IMPAIRMENT_EXPENSE: Final = 5310
 WRITE_OFF_LOSS: Final = 5320
 COMPENSATION_EXPENSE: Final = 5410
+OPERATIONAL_LOSS: Final = 5510
 WRITTEN_OFF_LOANS: Final = 9010
 WRITTEN_OFF_CONTRA: Final = 9019
 COMMITMENTS: Final = 9020
@@ -76,14 +72,14 @@ CHART: Final[dict[int, LedgerAccount]] = {
         LedgerAccount(SETTLEMENT, "Settlement account at the central bank", "asset"),
         LedgerAccount(GATEWAY_NOSTRO, "Nostro with payment gateways and correspondents", "asset"),
         LedgerAccount(INCOMING_CLEARING, "Incoming payments clearing", "asset"),
-        LedgerAccount(
-            OVERDRAFT_INTEREST_RECEIVABLE, "Interest receivable on overdrafts", "asset", True
-        ),
-        LedgerAccount(REFUNDS_RECEIVABLE, "Refunds due from billers", "asset", True),
         LedgerAccount(LOAN_PRINCIPAL, "Loans, principal", "asset", True),
         LedgerAccount(LOAN_INTEREST, "Loans, interest receivable", "asset", True),
         LedgerAccount(LOAN_FEES, "Loans, fees receivable", "asset", True),
         LedgerAccount(LOAN_PENALTIES, "Loans, penalties receivable", "asset", True),
+        LedgerAccount(
+            OVERDRAFT_INTEREST_RECEIVABLE, "Interest receivable on overdrafts", "asset", True
+        ),
+        LedgerAccount(REFUNDS_RECEIVABLE, "Refunds due from billers", "asset", True),
         LedgerAccount(CHECKING_ACCOUNTS, "Customers' checking accounts", "liability", True),
         LedgerAccount(SAVINGS_ACCOUNTS, "Customers' savings accounts", "liability", True),
         LedgerAccount(DEPOSIT_INTEREST_PAYABLE, "Interest payable on deposits", "liability", True),
@@ -92,26 +88,24 @@ CHART: Final[dict[int, LedgerAccount]] = {
         LedgerAccount(
             BILLERS_PAYABLE, "Bill payments clearing, owed to billers", "liability", True
         ),
+        LedgerAccount(LOAN_OVERPAYMENTS, "Loan overpayments", "liability", True),
         LedgerAccount(TAX_WITHHELD, "Tax withheld", "liability"),
         LedgerAccount(SUSPENSE, "Suspense, owed to somebody", "liability"),
-        LedgerAccount(LOAN_OVERPAYMENTS, "Loan overpayments", "liability", True),
         LedgerAccount(3010, "Share capital", "equity"),
         LedgerAccount(RETAINED_EARNINGS, "Retained earnings", "equity"),
         LedgerAccount(LOAN_INTEREST_INCOME, "Interest income from loans", "income"),
         LedgerAccount(OVERDRAFT_INTEREST_INCOME, "Interest income from overdrafts", "income"),
         LedgerAccount(ACCOUNT_FEE_INCOME, "Fee income from accounts and payments", "income"),
-        LedgerAccount(COMMISSION_INCOME, "Commission income from billers", "income"),
-        LedgerAccount(DEPOSIT_INTEREST_EXPENSE, "Interest expense on deposits", "expense"),
-        LedgerAccount(GATEWAY_FEE_EXPENSE, "Gateway and scheme fees", "expense"),
-        LedgerAccount(COMPENSATION_EXPENSE, "Compensation and goodwill", "expense"),
-        LedgerAccount(OPERATIONAL_LOSS, "Operational loss and fraud", "expense"),
         LedgerAccount(LOAN_FEE_INCOME, "Fee income from loans", "income"),
         LedgerAccount(PENALTY_INCOME, "Penalty income", "income"),
+        LedgerAccount(COMMISSION_INCOME, "Commission income from billers", "income"),
         LedgerAccount(RECOVERIES, "Recoveries of loans written off", "income"),
         LedgerAccount(DEPOSIT_INTEREST_EXPENSE, "Interest expense on deposits", "expense"),
+        LedgerAccount(GATEWAY_FEE_EXPENSE, "Gateway and scheme fees", "expense"),
         LedgerAccount(IMPAIRMENT_EXPENSE, "Impairment of loans", "expense"),
         LedgerAccount(WRITE_OFF_LOSS, "Loans written off", "expense"),
         LedgerAccount(COMPENSATION_EXPENSE, "Compensation and goodwill", "expense"),
+        LedgerAccount(OPERATIONAL_LOSS, "Operational loss and fraud", "expense"),
         LedgerAccount(WRITTEN_OFF_LOANS, "Loans written off and still owed", "memo", True),
         LedgerAccount(WRITTEN_OFF_CONTRA, "Contra of loans written off", "memo", contra=True),
         LedgerAccount(COMMITMENTS, "Loans approved and not drawn", "memo", True),

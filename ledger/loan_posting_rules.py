@@ -23,7 +23,6 @@ from domain.loans.loan_facts import (
     NonAccrualStarted,
     OverpaymentApplied,
     OverpaymentRefunded,
-    Parts,
     PenaltyCharged,
     Recovered,
     Repaid,
@@ -32,6 +31,7 @@ from domain.loans.loan_facts import (
     Withdrawn,
     WrittenOff,
 )
+from domain.loans.loan_terms import Parts
 from ledger.chart_of_accounts import (
     COMMITMENTS,
     COMMITMENTS_CONTRA,

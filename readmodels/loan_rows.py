@@ -2,13 +2,8 @@
 
 from typing import Any, Final
 
-from domain.loans.loan_facts import (
-    Agreement,
-    Figures,
-    InterestAccrued,
-    LoanTerms,
-    Paused,
-)
+from domain.loans.loan_facts import Agreement, InterestAccrued, Paused
+from domain.loans.loan_terms import Figures, LoanTerms
 from ledger.journal import JournalEvent
 from readmodels.copy_text import NULL, number_of
 

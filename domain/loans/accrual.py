@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Final
 
-from domain.loans.loan_facts import Row
+from domain.loans.loan_terms import Row
 
 _END: Final = attrgetter("end")
 # Of a rate in per cent, kept to six decimals, on days of a year of 365.

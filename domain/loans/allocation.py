@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from domain.loans.loan_facts import Charge, Figures, LoanTerms, Parts
+from domain.loans.loan_terms import Charge, Figures, LoanTerms, Parts
 from domain.loans.products import Axis, Component
 
 _FIELD: Final[dict[Component, str]] = {

@@ -15,26 +15,24 @@ from domain.loans.decisioning import RULE_SET, judged
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import (
     Accepted,
-    Applicant,
     Applied,
     ApprovalProposed,
     ApprovalUndone,
     Approved,
     Declined,
-    Figures,
-    LoanTerms,
     Withdrawn,
 )
-from domain.loans.products import Product, product_named
-from domain.money import Money
-from domain.refusals import (
+from domain.loans.loan_refusals import (
     ApprovalOver,
     LoanAmountNotOffered,
     LoanRateNotOffered,
     LoanTermNotOffered,
     RulesNotMet,
-    SamePerson,
 )
+from domain.loans.loan_terms import Applicant, Figures, LoanTerms
+from domain.loans.products import Product, product_named
+from domain.money import Money
+from domain.refusals import SamePerson
 
 ANNUAL_RATE_MAX: Final = 99
 # Why a loan is declined, in the words that the applicant is told (12 CFR 1002.9 asks for such).

@@ -16,17 +16,14 @@ from domain.loans.allocation import allocate, dues, overdue_principal, past_due_
 from domain.loans.loan import Course, Dated, Loan
 from domain.loans.loan_facts import (
     ApprovalExpired,
-    Charge,
-    Figures,
     InterestAccrued,
-    LoanTerms,
     NonAccrualEnded,
     NonAccrualStarted,
     OverpaymentApplied,
-    Parts,
     PastDueMarked,
     PenaltyCharged,
 )
+from domain.loans.loan_terms import Charge, Figures, LoanTerms, Parts
 
 Bucket: TypeAlias = Literal["current", "1-29", "30-59", "60-89", "90+"]
 

@@ -7,7 +7,7 @@ a reason, and nothing is declined without a person.
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from domain.loans.loan_facts import LoanTerms, RuleResult
+from domain.loans.loan_terms import LoanTerms, RuleResult
 from domain.loans.schedules import EXACT, Period, factor, level_payment
 from domain.money import decimal_of
 

@@ -10,15 +10,9 @@ from domain.loans.allocation import dues
 from domain.loans.applying import check_rate
 from domain.loans.arrears import catch_up, paid
 from domain.loans.loan import Course, Dated, Loan, check_status
-from domain.loans.loan_facts import (
-    NOTHING,
-    LoanTerms,
-    Parts,
-    Pause,
-    Paused,
-    Rescheduled,
-    Waived,
-)
+from domain.loans.loan_facts import Paused, Rescheduled, Waived
+from domain.loans.loan_refusals import WaiverAboveOpen
+from domain.loans.loan_terms import NOTHING, LoanTerms, Parts, Pause
 from domain.loans.products import Component
 from domain.loans.repaying import charge_fee, check_not_before
 from domain.loans.schedules import (
@@ -30,7 +24,7 @@ from domain.loans.schedules import (
     settled_only,
     spread,
 )
-from domain.refusals import DateOutOfRange, WaiverAboveOpen
+from domain.refusals import DateOutOfRange
 
 PAUSE_DAYS_MAX: Final = 366
 PAUSES_MAX: Final = 24

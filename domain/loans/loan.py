@@ -10,18 +10,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from domain.loans.loan_facts import (
-    Agreement,
-    Applied,
-    Figures,
-    LoanClosed,
-    LoanFact,
-    LoanMovement,
-    LoanTerms,
-    Status,
-)
+from domain.loans.loan_facts import Agreement, Applied, LoanClosed, LoanFact, LoanMovement
+from domain.loans.loan_refusals import LoanNotFound, LoanStatusForbids
+from domain.loans.loan_terms import Figures, LoanTerms, Status
 from domain.money import Money
-from domain.refusals import LoanNotFound, LoanStatusForbids
 
 
 class Loan(msgspec.Struct, frozen=True):

@@ -10,18 +10,11 @@ import msgspec
 
 from domain.loans.arrears import catch_up
 from domain.loans.loan import Course, Dated, Loan, check_status
-from domain.loans.loan_facts import (
-    NOTHING,
-    ChargedOff,
-    Figures,
-    LoanClosed,
-    Parts,
-    Recovered,
-    WriteOffAsked,
-    WrittenOff,
-)
+from domain.loans.loan_facts import ChargedOff, LoanClosed, Recovered, WriteOffAsked, WrittenOff
+from domain.loans.loan_refusals import LoanInCredit, RecoveryAboveDebt
+from domain.loans.loan_terms import NOTHING, Figures, Parts
 from domain.loans.repaying import check_not_before
-from domain.refusals import LoanInCredit, RecoveryAboveDebt, SamePerson
+from domain.refusals import SamePerson
 
 
 def charge_off(loan: Loan, on: dt.date) -> list[Dated]:

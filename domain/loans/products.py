@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from domain.refusals import ProductNotFound
+from domain.loans.loan_refusals import ProductNotFound
 
 Component: TypeAlias = Literal["penalty", "fee", "interest", "principal"]
 Axis: TypeAlias = Literal["instalment_first", "component_first"]

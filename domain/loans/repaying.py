@@ -14,15 +14,20 @@ from domain.loans.allocation import allocate, due_total, dues
 from domain.loans.arrears import catch_up, paid
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import (
-    Charge,
     Disbursed,
     LoanFeeCharged,
-    LoanTerms,
     OverpaymentApplied,
     OverpaymentRefunded,
     Reamortised,
     Repaid,
 )
+from domain.loans.loan_refusals import (
+    DisbursementAboveCommitment,
+    LoanMovedOn,
+    NotInTranches,
+    RefundAboveCredit,
+)
+from domain.loans.loan_terms import Charge, LoanTerms
 from domain.loans.products import Excess
 from domain.loans.schedules import (
     EXACT,
@@ -35,13 +40,7 @@ from domain.loans.schedules import (
     rounded,
 )
 from domain.money import MINOR_UNITS_MAX
-from domain.refusals import (
-    AmountTooLarge,
-    DisbursementAboveCommitment,
-    LoanMovedOn,
-    NotInTranches,
-    RefundAboveCredit,
-)
+from domain.refusals import AmountTooLarge
 
 
 class Payoff(msgspec.Struct, frozen=True):

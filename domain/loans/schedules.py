@@ -14,9 +14,9 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from domain.loans.accrual import earned_part
-from domain.loans.loan_facts import LoanTerms, Row
+from domain.loans.loan_refusals import PaymentTooSmall
+from domain.loans.loan_terms import LoanTerms, Row
 from domain.loans.products import DayCount, Product, Unit
-from domain.refusals import PaymentTooSmall
 
 Keep: TypeAlias = Literal["term", "instalment"]
 

@@ -9,7 +9,7 @@ import msgspec
 from domain.loans.allocation import due_total, dues
 from domain.loans.arrears import Bucket, bucket_of, days_past_due
 from domain.loans.loan import Loan
-from domain.loans.loan_facts import LoanTerms, Status
+from domain.loans.loan_terms import LoanTerms, Status
 from domain.loans.products import Product
 from domain.loans.repaying import Payoff
 from domain.money import decimal_of

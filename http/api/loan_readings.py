@@ -42,11 +42,12 @@ from api.visibility import check_loan, mark_of_loan, reading
 from domain.loans.arrears import bucket_of
 from domain.loans.history import Lived
 from domain.loans.loan import Loan
-from domain.loans.loan_facts import Figures
+from domain.loans.loan_refusals import LoanNotFound
+from domain.loans.loan_terms import Figures
 from domain.loans.products import PRODUCTS
 from domain.loans.repaying import payoff
 from domain.money import decimal_of
-from domain.refusals import DateOutOfRange, LoanNotFound
+from domain.refusals import DateOutOfRange
 from readmodels import loans
 from readmodels.loans import LoanRow
 from readmodels.moments import Moment

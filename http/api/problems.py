@@ -18,6 +18,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
+from api.loan_problems import LOAN_PROBLEMS
 from api.parameters import ParameterRefused
 from api.rate_limits import TooManyRequests
 from api.strict_json import (
@@ -91,7 +92,6 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     # Refusals of the domain, in the order of domain/refusals.py.
     refusals.AccountNotFound: Row(404, "No such account"),
     refusals.TransactionNotFound: Row(404, "No such transaction"),
-    refusals.LoanNotFound: Row(404, "No such loan"),
     refusals.CustomerNotFound: Row(404, "No such customer"),
     refusals.NotPermitted: Row(403, "Not permitted"),
     refusals.UnknownCurrency: Row(422, "Unknown currency"),
@@ -104,10 +104,6 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.TiersOutOfOrder: Row(422, "The tiers are out of order"),
     refusals.RateOutOfRange: Row(422, "A rate is out of range"),
     refusals.HoldAlreadyOver: Row(422, "The hold would be over already"),
-    refusals.ProductNotFound: Row(422, "There is no such product"),
-    refusals.LoanAmountNotOffered: Row(422, "The product is not for that amount"),
-    refusals.LoanTermNotOffered: Row(422, "The product is not for that term"),
-    refusals.LoanRateNotOffered: Row(422, "The rate is out of range"),
     refusals.SameAccount: Row(422, "Source and destination are the same account"),
     refusals.ReasonMissing: Row(422, "A reason is missing"),
     refusals.BookingDateInFuture: Row(422, "The booking date is in the future"),
@@ -148,19 +144,6 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.PeriodNotClosed: Row(409, "The period is not closed"),
     refusals.SamePerson: Row(409, "It takes two different people"),
     refusals.BusinessDayOutOfTurn: Row(409, "Another business day comes first"),
-    refusals.LoanStatusForbids: Row(409, "The status of the loan forbids it"),
-    refusals.LoanMovedOn: Row(409, "The loan has moved on from that day"),
-    refusals.LoanChangedSince: Row(409, "The loan was changed since"),
-    refusals.RulesNotMet: Row(409, "The rules of the decision are not met"),
-    refusals.ApprovalOver: Row(409, "The approval has ended"),
-    refusals.DisbursementAboveCommitment: Row(409, "More than is approved cannot be paid out"),
-    refusals.NotInTranches: Row(409, "The loan is not paid out in so many parts"),
-    refusals.PaymentTooSmall: Row(409, "The instalment would not pay the interest"),
-    refusals.LoanInCredit: Row(409, "The loan has a credit"),
-    refusals.RefundAboveCredit: Row(409, "More than the credit cannot be refunded"),
-    refusals.WaiverAboveOpen: Row(409, "More than is open cannot be waived"),
-    refusals.RecoveryAboveDebt: Row(409, "More than is owed cannot be recovered"),
-    refusals.NothingToUndo: Row(409, "There is nothing to undo"),
     refusals.ReversalAboveAmount: Row(409, "More than was moved cannot be moved back"),
     refusals.HoldAboveLimit: Row(409, "More than is held cannot be settled"),
     refusals.TooManyHolds: Row(409, "The account has too many holds"),
@@ -185,6 +168,7 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.InsufficientFunds: Row(409, "Insufficient funds"),
     refusals.NotApplied: Row(409, "Not applied, with the rest of its batch"),
     refusals.KeyReused: Row(422, "The idempotency key was used for another request"),
+    **{refusal: Row(*row) for refusal, row in LOAN_PROBLEMS.items()},
     # What never became a command.
     BodyMalformed: Row(400, "The body is not proper JSON"),
     BodyInvalid: Row(422, "The body is not what this call takes"),

@@ -13,11 +13,11 @@ from api.problems import NotYetRead
 from application import clock, holds, statements
 from application.commands import Actor
 from application.pools import borrowed
+from domain.loans.loan_refusals import LoanNotFound
 from domain.refusals import (
     AccountNotFound,
     CustomerNotFound,
     HoldNotFound,
-    LoanNotFound,
     NotFound,
     StatementNotFound,
     TransactionNotFound,

@@ -8,10 +8,11 @@ import pytest
 
 from domain import refusals
 from domain.bills import bill_refusals
+from domain.loans import loan_refusals
 from domain.refusals import Refused
 
-# Each draws a tree of its own; the second hangs its leaves on the kinds of the first.
-MODULES = (refusals, bill_refusals)
+# Each draws a tree of its own; those after the first hang their leaves on its kinds.
+MODULES = (refusals, bill_refusals, loan_refusals)
 
 
 def every_refusal() -> list[type[Refused]]:
@@ -46,13 +47,16 @@ def test_the_tree_lists_every_refusal_at_its_place_and_in_order(module: ModuleTy
     assert [line for line in drawn(module) if line[1] in own] == classes
 
 
-def test_a_refusal_of_bills_hangs_on_the_kind_that_it_is_drawn_under() -> None:
+@pytest.mark.parametrize("module", MODULES[1:], ids=lambda module: module.__name__)
+def test_a_refusal_of_a_product_hangs_on_the_kind_that_it_is_drawn_under(
+    module: ModuleType,
+) -> None:
     kinds, kind = {}, ""
-    for depth, name in drawn(bill_refusals):
+    for depth, name in drawn(module):
         kind = name if depth == 1 else kind
         kinds[name] = kind
 
-    for each in refusals_in(bill_refusals):
+    for each in refusals_in(module):
         assert kinds[each.__name__] == each.__mro__[1].__name__
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from domain.account_facts import AccountFact, LoanReceived, LoanRefunded, LoanRepaid
 from domain.loans import loan_facts as loans
+from domain.loans import loan_terms as agreed
 from domain.loans.products import Product
 from ledger.journal import Entry, mirrored
 from ledger.loan_posting_rules import loan_entry
 
-LOAN_TERMS = loans.LoanTerms(
+LOAN_TERMS = agreed.LoanTerms(
     borrower=7,
     product=Product(
         name="instalment",
@@ -26,10 +27,10 @@ LOAN_TERMS = loans.LoanTerms(
     instalments=1,
     annual_rate=Decimal("24.5"),
     applied_on=dt.date(2024, 1, 31),
-    applicant=loans.Applicant(income=420000, debt_service=15000, age=41),
+    applicant=agreed.Applicant(income=420000, debt_service=15000, age=41),
     purpose="Kuchyně",
     status="active",
-    rules=(loans.RuleResult("debt service to income", "0.3571", "at most 0.45", True),),
+    rules=(agreed.RuleResult("debt service to income", "0.3571", "at most 0.45", True),),
     rule_set="2026-11",
     approved_until=dt.date(2024, 3, 1),
     account_id=456,
@@ -38,24 +39,24 @@ LOAN_TERMS = loans.LoanTerms(
     disbursed_on=dt.date(2024, 1, 31),
     schedule_number=1,
     rows=(
-        loans.Row(
+        agreed.Row(
             1, dt.date(2024, 1, 31), dt.date(2024, 2, 29), dt.date(2024, 2, 29), 1200000, 24500
         ),
     ),
-    charges=(loans.Charge("fee", dt.date(2024, 2, 29), 1500),),
-    pauses=(loans.Pause(dt.date(2024, 3, 1), dt.date(2024, 3, 31)),),
+    charges=(agreed.Charge("fee", dt.date(2024, 2, 29), 1500),),
+    pauses=(agreed.Pause(dt.date(2024, 3, 1), dt.date(2024, 3, 31)),),
 )
-FIGURES = loans.Figures(
+FIGURES = agreed.Figures(
     dt.date(2024, 2, 29),
     principal=1200000,
     interest=24500,
     earned=24500,
-    settled=loans.Parts(fees=1500),
+    settled=agreed.Parts(fees=1500),
     past_due_since=dt.date(2024, 2, 29),
 )
 _AGREED: dict[str, Any] = {"terms": LOAN_TERMS, "figures": FIGURES}
 _MOVED: dict[str, Any] = {"terms": 4, "figures": FIGURES}
-PARTS = loans.Parts(1200000, 24500, 1500, 1000)
+PARTS = agreed.Parts(1200000, 24500, 1500, 1000)
 
 LOAN_FACTS: tuple[loans.LoanFact, ...] = (
     loans.Applied(**_AGREED),
@@ -87,7 +88,9 @@ LOAN_FACTS: tuple[loans.LoanFact, ...] = (
     loans.Recovered(**_MOVED, amount=1000, from_account=456, counterparty="QR/35385994"),
     loans.Waived(**_MOVED, parts=PARTS, suspended=500),
     loans.Reamortised(**_AGREED),
-    loans.Rescheduled(**_AGREED, capitalised=loans.Parts(interest=24500, fees=1500), suspended=500),
+    loans.Rescheduled(
+        **_AGREED, capitalised=agreed.Parts(interest=24500, fees=1500), suspended=500
+    ),
     loans.Paused(**_AGREED),
     loans.ChargedOff(**_AGREED, parts=PARTS, suspended=500),
     loans.WriteOffAsked(**_AGREED),
@@ -103,7 +106,7 @@ LOAN_ACCOUNT_FACTS: tuple[AccountFact, ...] = (
     LoanRefunded(amount=2500, balance=2500, terms=1, loan=5),
 )
 _UNDONE: dict[type[Any], loans.LoanFact] = {
-    loans.MovementUndone: loans.Waived(**_MOVED, parts=loans.Parts(fees=1500)),
+    loans.MovementUndone: loans.Waived(**_MOVED, parts=agreed.Parts(fees=1500)),
     loans.AgreementUndone: loans.LoanFeeCharged(**_AGREED, amount=1500),
 }
 
