@@ -28,6 +28,8 @@ ROOTS: Final[dict[AccountKind, str]] = {
     "equity": "Equity",
     "income": "Income",
     "expense": "Expenses",
+    # These formats know five kinds; memorandum accounts come to nothing among themselves.
+    "memo": "Equity",
 }
 NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9]+")
 
