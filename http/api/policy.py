@@ -54,6 +54,10 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/accounts/{account_id}/close"): Rule(USER | TELLER, "account"),
     ("PUT", "/accounts/{account_id}/overdraft-limit"): Rule(TELLER | LOAN_OFFICER, "account"),
     ("POST", "/accounts/{account_id}/adjust"): Rule(TELLER | COMPLIANCE, "account"),
+    ("GET", "/accounts/{account_id}/interest"): Rule(SIGNED_IN, "account"),
+    # Rates move no money by themselves, and everybody may know them.
+    ("POST", "/rate-plans"): Rule(ADMIN),
+    ("GET", "/rate-plans"): Rule(SIGNED_IN),
     # Holds. A payee relies on one: who placed it cannot take it back, the bank can.
     ("POST", "/accounts/{account_id}/holds"): Rule(USER | TELLER, "account"),
     ("GET", "/accounts/{account_id}/holds"): Rule(SIGNED_IN, "account"),

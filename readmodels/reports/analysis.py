@@ -11,12 +11,12 @@ from readmodels.reading import Connection, page_size
 
 # What the bank does by itself is no sign of life of a holder.
 BANK_KINDS: Final = (
-    *("interest_credited", "interest_charged", "fee"),
+    *("interest_credited", "interest_charged", "tax_withheld", "fee"),
     *("adjustment_credited", "adjustment_debited", "reversal"),
 )
 KNOWN: Final = """
     t.booking_date BETWEEN %(booked_from)s AND %(as_of)s AND t.position <= %(known_at)s
-    AND t.kind <> 'year_end'
+    AND t.kind NOT IN ('year_end', 'interest_accrued')
 """
 VOLUMES: Final = f"""
     SELECT t.kind, t.currency, count(*), sum(t.amount)::bigint

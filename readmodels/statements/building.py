@@ -24,7 +24,7 @@ from readmodels.statements.canonical import (
 
 # One statement is one document; more lines than this are several periods.
 ENTRIES_MAX: Final = 100_000
-CHARGES: Final = ("fee", "interest_charged", "interest_credited")
+CHARGES: Final = ("fee", "interest_charged", "interest_credited", "tax_withheld")
 
 
 class InconsistentStatement(ValueError):

@@ -111,7 +111,7 @@ class CategoryTotal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChargeTotal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All fees, all interest charged, or all interest credited; reversed ones are among them."""
+    """All fees, interest charged, interest credited or tax withheld; reversed ones are among them."""
 
     kind: str
     count: int

@@ -27,6 +27,7 @@ KINDS: Final = {
     "payment_received": "Payment received",
     "interest_credited": "Interest",
     "interest_charged": "Interest charged",
+    "tax_withheld": "Tax withheld on interest",
     "fee": "Fee",
     "reversal": "Reversal",
 }

@@ -29,6 +29,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/accounts/{account_id}/overdraft-limit": {"overdraft_limit": 0},
     "/accounts/{account_id}/adjust": {"amount": 1, "side": "credit", "reason": "a reason"},
     "/accounts/{account_id}/holds": {"amount": 1},
+    "/rate-plans": {"account_type": "savings", "currency": "EUR", "first_day": "2026-01-01"},
     "/accounts/{account_id}/statements": {"from": "2026-01-01", "to": "2026-01-31"},
     "/transactions/{transaction_id}/reverse": {"reason": "a reason"},
     "/transactions/{transaction_id}/category": {"category": "food"},
