@@ -94,11 +94,15 @@ def _by_period(
     advances: dict[int, list[Advance]] = defaultdict(list)
     for advance in terms.advances:
         if advance.on not in index_of:
-            why = "holds a date that is not before the last due date"
-            raise TermsContradict(field="disbursements", why=why)
+            raise disbursed_too_late()
         advances[index_of[advance.on]].append(advance)
     changes = {index_of[change.on] for change in terms.rate_changes if change.on in index_of}
     return changes, advances
+
+
+def disbursed_too_late() -> TermsContradict:
+    why = "holds a date that is not before the last due date"
+    return TermsContradict(field="disbursements", why=why)
 
 
 def walked(course: Course, plan: Plan, standing: Standing, stop: int) -> tuple[list[Row], Standing]:
@@ -124,7 +128,9 @@ def walked(course: Course, plan: Plan, standing: Standing, stop: int) -> tuple[l
             principal = min(plan(period.number, balance, borne), balance)
             if principal < 0 and terms.method in LEVEL:
                 # Interest that the instalment does not cover waits, and earns none itself.
-                interest, deferred, principal = interest + principal, deferred - principal, ZERO
+                if interest:
+                    interest, deferred = interest + principal, deferred - principal
+                principal = ZERO
         balance -= principal
         rows.append(Row(period.number, period.start, period.due, principal, interest, balance))
     return rows, Standing(balance, deferred)

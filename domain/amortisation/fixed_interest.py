@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from domain.amortisation.arithmetic import ONE, ZERO, divide
-from domain.amortisation.course import Row, amount, instalment_amount
+from domain.amortisation.course import Row, amount, disbursed_too_late, instalment_amount
 from domain.amortisation.periods import Accrual, Period, periods_of
 from domain.amortisation.terms import ScheduleTerms
 
@@ -24,11 +24,11 @@ def flat_rows(terms: ScheduleTerms) -> list[Row]:
     balance, unearned, deferred = lent, total, Decimal(terms.interest_brought)
     for period in periods:
         is_last = period.number == len(periods)
-        interest = unearned if is_last else ZERO if period.number <= free else share
+        interest = unearned if is_last else ZERO if period.number <= free else min(share, unearned)
         unearned, due, deferred = unearned - interest, interest + deferred, ZERO
         if period.number <= terms.grace_interest_payment:
             due, deferred = ZERO, due
-        repaid = level - interest if terms.instalment_multiple_of > 1 else principal
+        repaid = max(level - interest, ZERO) if terms.instalment_multiple_of > 1 else principal
         if period.number <= grace:
             repaid = ZERO
         repaid = balance if is_last else min(repaid, balance)
@@ -52,6 +52,8 @@ def bullet_rows(terms: ScheduleTerms) -> list[Row]:
             lent += advance.amount
             grown += advance.amount * (ONE + accrual.since(period, advance.on))
         owed = grown
+    if advances:
+        raise disbursed_too_late()
     whole = periods[-1]._replace(number=1, start=terms.start)
     return [_row(whole, lent, amount(terms, owed - lent), ZERO)]
 

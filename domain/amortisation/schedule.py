@@ -35,8 +35,10 @@ def _until_repaid(rows: list[Row]) -> list[Row]:
 
 
 def _shown(terms: ScheduleTerms, row: Row) -> Instalment:
+    # Rounded balances are whole already, and the last holds what no multiple would.
+    multiple_of = 1 if terms.balances_rounded else terms.currency_multiple_of
     principal, interest, payment, balance = (
-        rounded(amount, terms.rounding, terms.currency_multiple_of)
+        rounded(amount, terms.rounding, multiple_of)
         for amount in (row.principal, row.interest, row.principal + row.interest, row.balance)
     )
     return Instalment(

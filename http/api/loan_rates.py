@@ -34,7 +34,7 @@ Days: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=200_000, examples=[0])]
 
 
 class After(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """So long after the first advance: whole months, then days."""
+    """So long after the first advance: days, and whole months after them."""
 
     months: Months = 0
     days: Days = 0
@@ -46,7 +46,7 @@ class FlowIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     amount: Annotated[Amount, said("Above zero.", 5000.0)]
     on: Annotated[dt.date | After | None, said("The day, or so long after the first.")] = None
     months: Annotated[Months | None, said("Whole months after the first advance.", 0)] = None
-    days: Annotated[Days | None, said("Days after those months.", 0)] = None
+    days: Annotated[Days | None, said("Days before those months.", 0)] = None
 
 
 class StreamIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -198,15 +198,14 @@ def _payments(stream: StreamIn) -> list[Timed]:
 
 
 def _on_days(timed: list[Timed], first: dt.date) -> list[Flow]:
-    return [
-        Flow(
-            one.when
-            if isinstance(one.when, dt.date)
-            else add_units(add_months(first, one.when.months), one.when.days, "days"),
-            one.amount,
-        )
-        for one in timed
-    ]
+    return [Flow(_day(one.when, first), one.amount) for one in timed]
+
+
+def _day(when: dt.date | After, first: dt.date) -> dt.date:
+    """The days come first and the months after them, which are counted back from the end."""
+    if isinstance(when, dt.date):
+        return when
+    return add_months(add_units(first, when.days, "days"), when.months)
 
 
 def _counted(data: Counting) -> CountedOut:
