@@ -59,8 +59,18 @@ class Paying(NamedTuple):
     details: Details = NO_DETAILS
 
 
-def authorise(ask: Ask, place: Place, *, user_id: int, hold_id: int, amount: Decimal) -> Command:
+def authorise(
+    ask: Ask,
+    place: Place,
+    *,
+    user_id: int,
+    hold_id: int,
+    amount: Decimal,
+    account_id: int | None = None,
+) -> Command:
     """Pay a bill, in whole or part: `amount` is in major units. The two numbers are fresh.
+
+    `account_id` is the account that was named, if one was; the place says which it is.
 
     The account holds it, with the bank's fee. A biller who settles directly is paid at once; for one
     behind a gateway, the payment is submitted after the commit. Refused like a withdrawal, and where
@@ -70,7 +80,7 @@ def authorise(ask: Ask, place: Place, *, user_id: int, hold_id: int, amount: Dec
         "call": "bills/pay",
         "user_id": user_id,
         "bill_id": place.bill_id,
-        "account_id": place.account_id,
+        "account_id": account_id,
         "amount": canonical(amount),
     }
 

@@ -1,7 +1,7 @@
 """The use cases of billers: they are registered, agree on other terms, and are paid what is owed them."""
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -129,11 +129,13 @@ def settle(
     *,
     gateway_fee: int = 0,
     details: Details = NO_DETAILS,
+    asked: dict[str, Any] | None = None,
 ) -> Command:
     """Pay a biller what was captured for it, as its terms say: whole, or less the commission.
 
     Payments that are settled already, or were refunded meanwhile, are left out. `gateway_fee` is what
-    the gateway kept for itself, in minor units of the currency of the first payment.
+    the gateway kept for itself, in minor units of the currency of the first payment. `asked` is what
+    was asked for, where that was not these payments by name.
     """
     assert len(captured) <= SETTLED_AT_ONCE_MAX, "a settlement is of so many payments at most"
     stream = stream_of(biller_id)
@@ -167,7 +169,7 @@ def settle(
     request = {
         "call": "billers/settle",
         "biller_id": biller_id,
-        "payments": [payment_id for _, payment_id in captured],
+        **(asked or {"payments": [payment_id for _, payment_id in captured]}),
         "gateway_fee": gateway_fee,
         **details.request(),
     }

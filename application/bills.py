@@ -29,7 +29,7 @@ from domain.bills.bill_facts import BillFact, BillPresented, Standing
 from domain.bills.bill_refusals import BillDiffers, BillNotFound
 from domain.bills.recurrence import Recurrence
 from domain.money import minor_units_of
-from domain.refusals import CustomerNotFound
+from domain.refusals import CustomerNotFound, NotPermitted
 from ledger.journal import decode
 
 # How often a biller can present a bill anew under one number of its own.
@@ -89,21 +89,31 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct):
-    """What became of a presentment: the new bill, or the one that was known already."""
+    """What became of a presentment: the new bill, or the one that was known already, and whose it is."""
 
     bill: Bill | None = None
+    biller: str = ""
     is_new: bool = False
 
 
 async def read_bill(pool: Pool, bill_id: int) -> Bill:
     """The bill as the log has it now, so never late. One that there is not is refused."""
+    newest = await newest_of(pool, stream_of(bill_id))
+    if newest is None:
+        raise BillNotFound(bill_id=bill_id)
+    fact, version = newest
+    return Bill(bill_id, fact.standing, version)
+
+
+async def newest_of(pool: Pool, stream: str) -> tuple[Any, int] | None:
+    """The newest fact of a stream and its version, from the log itself; None where there is none."""
     async with borrowed(pool) as connection:
-        found = await connection.execute(NEWEST, (stream_of(bill_id),), binary=True)
+        found = await connection.execute(NEWEST, (stream,), binary=True)
         row = await found.fetchone()
     if row is None:
-        raise BillNotFound(bill_id=bill_id)
+        return None
     tag, state, version = row
-    return Bill(bill_id, decode(tag, state).fact.standing, version)
+    return decode(tag, state).fact, version
 
 
 async def known_under(pool: Pool, biller_id: int, external_id: str | None) -> Known | None:
@@ -152,6 +162,7 @@ def present_bill(
         standing = presented.standing(books.today)
         facts = bills.present(biller.terms, standing, by_biller=by_biller)
         posted = transaction(ask.actor, NO_DETAILS, books)
+        outcome.biller = biller.terms.name
         taken = sum(books.claimed(claim) is not None for claim in claims)
         if taken:
             holder = str(books.claimed(claims[taken - 1]))
@@ -188,7 +199,14 @@ def present_bill(
 
 
 def cancel_bill(ask: Ask, bill_id: int, reason: str | None) -> Command:
-    return _change(ask, "bills/cancel", bill_id, reason, bills.cancel)
+    """Owed no more. A customer may cancel what was entered for himself, and not what a biller presented."""
+
+    def decision(bill: Bill) -> list[BillFact]:
+        if ask.actor.role == "user" and bill.standing.external_id is not None:
+            raise NotPermitted(role="user", action="cancel what a biller has presented")
+        return bills.cancel(bill)
+
+    return _change(ask, "bills/cancel", bill_id, reason, decision)
 
 
 def dispute_bill(ask: Ask, bill_id: int, reason: str) -> Command:

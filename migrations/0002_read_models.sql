@@ -273,3 +273,80 @@ CREATE TABLE readmodels.rate_plans (
     rates text NOT NULL
 );
 CREATE UNIQUE INDEX rate_plans_of ON readmodels.rate_plans (account_type, currency, position);
+
+-- Billers, bills, their payments and rules of autopay: one row an event of theirs, which holds how they
+-- stand after it. How one stood at a moment is its newest row that was known and booked by then.
+CREATE TABLE readmodels.billers (
+    biller_id bigint NOT NULL,
+    version bigint NOT NULL,
+    position bigint NOT NULL,
+    booking_date date NOT NULL,
+    name text NOT NULL,
+    active boolean NOT NULL,
+    terms text NOT NULL
+);
+CREATE UNIQUE INDEX billers_version ON readmodels.billers (biller_id, version);
+
+CREATE TABLE readmodels.bills (
+    bill_id bigint NOT NULL,
+    version bigint NOT NULL,
+    position bigint NOT NULL,
+    booking_date date NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    user_id bigint NOT NULL,
+    biller_id bigint NOT NULL,
+    due_date date NOT NULL,
+    status text NOT NULL,
+    open_amount bigint NOT NULL,
+    standing text NOT NULL
+);
+CREATE UNIQUE INDEX bills_version ON readmodels.bills (bill_id, version);
+CREATE INDEX bills_user ON readmodels.bills (user_id, bill_id) WHERE version = 1;
+
+CREATE TABLE readmodels.bill_payments (
+    payment_id bigint NOT NULL,
+    -- That of the bill at which it came so far; the first is the one that took it on.
+    version bigint NOT NULL,
+    first boolean NOT NULL,
+    bill_id bigint NOT NULL,
+    position bigint NOT NULL,
+    booking_date date NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    user_id bigint NOT NULL,
+    biller_id bigint NOT NULL,
+    currency text NOT NULL,
+    status text NOT NULL,
+    payment text NOT NULL
+);
+CREATE UNIQUE INDEX bill_payments_version ON readmodels.bill_payments (payment_id, version);
+CREATE INDEX bill_payments_user ON readmodels.bill_payments (user_id, payment_id) WHERE first;
+CREATE INDEX bill_payments_first ON readmodels.bill_payments (payment_id) WHERE first;
+
+CREATE TABLE readmodels.autopay_rules (
+    autopay_id bigint NOT NULL,
+    version bigint NOT NULL,
+    position bigint NOT NULL,
+    booking_date date NOT NULL,
+    user_id bigint NOT NULL,
+    status text NOT NULL,
+    rule text NOT NULL
+);
+CREATE UNIQUE INDEX autopay_rules_version ON readmodels.autopay_rules (autopay_id, version);
+CREATE INDEX autopay_rules_user ON readmodels.autopay_rules (user_id, autopay_id) WHERE version = 1;
+
+-- What there is to do about a bill, one row each, as it stands now: `payable` may still be paid,
+-- `late_fee_due` says that it is open and has had no late fee, and `settles_on` is the first day on
+-- which a payment of it is due to its biller.
+CREATE TABLE readmodels.bill_dues (
+    bill_id bigint NOT NULL,
+    biller_id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    due_date date NOT NULL,
+    payable bigint NOT NULL,
+    late_fee_due boolean NOT NULL,
+    settles_on date
+);
+CREATE UNIQUE INDEX bill_dues_bill ON readmodels.bill_dues (bill_id);
+CREATE INDEX bill_dues_payable ON readmodels.bill_dues (user_id, due_date) WHERE payable > 0;
+CREATE INDEX bill_dues_late ON readmodels.bill_dues (due_date) WHERE late_fee_due;
+CREATE INDEX bill_dues_settlement ON readmodels.bill_dues (settles_on) WHERE settles_on IS NOT NULL;

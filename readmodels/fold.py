@@ -10,6 +10,7 @@ from domain.account_facts import Movement, PaymentSent, TermsFact
 from domain.bills.bill_movements import BillPaid
 from domain.labels import Labelled
 from ledger.journal import JournalEvent, decode
+from readmodels.bill_rows import BillRows
 from readmodels.hold_rows import HOLD_FACTS, HoldRows
 from readmodels.interest_rows import InterestRows
 from readmodels.loan_rows import LOAN, LoanRows, loan_of_line
@@ -18,6 +19,7 @@ from readmodels.trial_balance import RUN_BITS
 
 ACCOUNT: Final = "account-"
 LABELS: Final = "transaction-"
+BILLS: Final = ("bill-", "biller-", "autopay-")
 
 # Position, stream, version, tag and state, as they stand in the log.
 LogRow: TypeAlias = tuple[int, str, int, str, bytes]
@@ -82,6 +84,7 @@ class Batch:
         self.holds = HoldRows()
         self.interest = InterestRows()
         self.loans = LoanRows()
+        self.bills = BillRows()
         # By run and booking date, then by ledger account, currency and kind: debits and credits.
         # Events that follow one another mostly share the first two, so those sums are kept at hand.
         self.totals: dict[tuple[int, str], dict[tuple[int, str, str], list[int]]] = {}
@@ -126,6 +129,8 @@ def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]
                 if event.entry:
                     _entry(batch, position, event, None, "")
                 batch.interest.add(stream, version, position, event)
+            if stream.startswith(BILLS):
+                batch.bills.add(stream, version, position, event)
             batch.transactions.add(position, event)
         except Exception as error:
             raise PoisonedEvent(position, stream, tag, error) from error

@@ -43,7 +43,15 @@ LOCK_WAIT_SECONDS: Final = 3.0
 LOCK_POLL_SECONDS: Final = 0.1
 # Filled row by row with few rows, or looked up while they are filled: these keep their indexes.
 INDEXED_FROM_THE_START: Final = (
-    *("accounts", "account_holders", "holds", "ledger_totals", "transactions", "interest"),
+    *(
+        "accounts",
+        "account_holders",
+        "bill_dues",
+        "holds",
+        "ledger_totals",
+        "transactions",
+        "interest",
+    ),
     "loans",
 )
 

@@ -5,6 +5,7 @@ from typing import Any, Final, TypeAlias
 
 import psycopg
 
+from readmodels.bill_rows import BillRows
 from readmodels.copy_text import array_of
 from readmodels.fold import ACCOUNT, AccountState, Batch
 from readmodels.hold_rows import HoldRows
@@ -25,6 +26,7 @@ VIEWS: Final[dict[str, tuple[str, ...]]] = {
     "transactions": ("transactions", "transaction_labels"),
     "holds": ("holds", "hold_settlements"),
     "loans": ("loans", "loan_standings", "loan_pauses"),
+    "bills": ("billers", "bills", "bill_payments", "autopay_rules", "bill_dues"),
     "ledger_totals": ("ledger_totals",),
     "interest": ("interest", "rate_plans"),
 }
@@ -110,6 +112,15 @@ PUT_INTEREST: Final = f"""
         ON CONFLICT (account_id) DO UPDATE
        SET {", ".join(f"{name} = excluded.{name}" for name in INTEREST_COLUMNS[1:])}
 """
+PUT_DUES: Final = """
+    INSERT INTO {schema}.bill_dues
+           (bill_id, biller_id, user_id, due_date, payable, late_fee_due, settles_on)
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::bigint[],
+                         %s::boolean[], %s::date[])
+        ON CONFLICT (bill_id) DO UPDATE
+       SET due_date = excluded.due_date, payable = excluded.payable,
+           late_fee_due = excluded.late_fee_due, settles_on = excluded.settles_on
+"""
 
 LOAN_FIGURES: Final = (
     "principal, interest, suspended, fees, penalties, overpaid, off_balance, past_due_since, "
@@ -168,6 +179,8 @@ def write(
         _write_interest(connection, schema, batch.interest)
     if "loans" in views:
         _write_loans(connection, schema, batch.loans)
+    if "bills" in views:
+        _write_bills(connection, schema, batch.bills)
     if "ledger_totals" in views:
         _write_totals(connection, schema, batch)
     _write_accounts(connection, schema, batch)
@@ -222,6 +235,16 @@ def _write_loans(connection: SyncConnection, schema: str, made: LoanRows) -> Non
     for statement, rows in ((PUT_LOANS, made.put()), (MOVE_LOANS, made.move())):
         if rows:
             _run(connection, statement, schema, *map(list, zip(*rows, strict=True)))
+
+
+def _write_bills(connection: SyncConnection, schema: str, made: BillRows) -> None:
+    _copy(connection, f"{schema}.billers", made.billers)
+    _copy(connection, f"{schema}.bills", made.bills)
+    _copy(connection, f"{schema}.bill_payments", made.payments)
+    _copy(connection, f"{schema}.autopay_rules", made.rules)
+    if made.dues:
+        columns = zip(*made.dues.values(), strict=True)
+        _run(connection, PUT_DUES, schema, *map(array_of, columns))
 
 
 def _write_accounts(connection: SyncConnection, schema: str, batch: Batch) -> None:

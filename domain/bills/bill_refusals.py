@@ -20,6 +20,7 @@ Where several apply, the one of the kind that stands first is the answer; of one
        |- PresentmentNotOffered
        |- CurrencyNotAccepted
        |- AutopayEnded
+       |- NoAccountToPayFrom
        |- BillNotDisputed
        |- BillNotPayable
        |- BillHasPayments
@@ -93,6 +94,10 @@ class CurrencyNotAccepted(Conflicting):
 
 class AutopayEnded(Conflicting):
     detail = "The autopay rule {autopay_id} has ended."
+
+
+class NoAccountToPayFrom(Conflicting):
+    detail = "The customer has no active account in {currency} to pay from."
 
 
 class BillNotDisputed(Conflicting):

@@ -10,6 +10,7 @@ from litestar.params import FromPath, QueryParameter
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.accounts import HolderOut
+from api.bill_readings import UpcomingBill, upcoming_out
 from api.call import Call, told
 from api.documents import answers, described
 from api.parameters import (
@@ -31,7 +32,7 @@ from api.visibility import check_account, reading
 from domain.account_facts import Restriction, Status
 from domain.money import decimal_of
 from domain.refusals import AccountNotFound
-from readmodels import account_lines, accounts, balances
+from readmodels import account_lines, accounts, balances, bills
 from readmodels.account_lines import LineRow
 from readmodels.accounts import AccountRow
 
@@ -86,13 +87,6 @@ class LineOut(msgspec.Struct, kw_only=True):
     reverses: int | None
     reversed_by: int | None
     position: int
-
-
-class UpcomingBill(msgspec.Struct, kw_only=True):
-    bill_id: int
-    service_provider: str
-    amount: Decimal
-    due_date: dt.date
 
 
 class SummaryOut(msgspec.Struct, kw_only=True):
@@ -222,7 +216,7 @@ async def balance(
 async def summary(
     request: Call, account_id: FromPath[int], as_of: AsOf = None, known_at: KnownAt = None
 ) -> ASGIApp:
-    """The balance with the newest lines that led to it."""
+    """The balance, the newest lines that led to it, and the bills that its owner has to pay."""
     async with reading(request, account_id, as_of=as_of, known_at=known_at) as (connection, moment):
         await check_account(connection, request.actor, account_id)
         account = await accounts.account(connection, account_id)
@@ -230,6 +224,15 @@ async def summary(
         if account is None or row is None:
             raise AccountNotFound(account_id=account_id)
         lines = await account_lines.lines(connection, account_id, moment, limit=SUMMARY_LINES)
+        holders = await accounts.holders(connection, account_id)
+        upcoming = [
+            bill
+            for holder in holders
+            if holder.right == "owner"
+            for bill in await bills.upcoming(
+                connection, holder.user_id, moment, currency=account.currency
+            )
+        ]
     answer = SummaryOut(
         account_id=account_id,
         account_type=account.account_type,
@@ -238,7 +241,7 @@ async def summary(
         as_of=moment.as_of,
         position=row.position,
         transaction_history=[_line(line, row.currency) for line in lines],
-        upcoming_bills=[],
+        upcoming_bills=[upcoming_out(bill) for bill in upcoming],
     )
     return told(answer, position=row.position)
 

@@ -9,7 +9,16 @@ by `readmodels` for a read.
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 Subject: TypeAlias = Literal[
-    "nothing", "account", "transaction", "user", "hold", "statement", "loan"
+    "nothing",
+    "account",
+    "transaction",
+    "user",
+    "hold",
+    "statement",
+    "bill",
+    "payment",
+    "autopay",
+    "loan",
 ]
 
 USER: Final = frozenset({"user"})
@@ -80,7 +89,34 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("PUT", "/transactions/{transaction_id}/category"): Rule(USER | TELLER, "transaction"),
     ("PUT", "/transactions/{transaction_id}/tags"): Rule(USER | TELLER, "transaction"),
     ("GET", "/transactions/{transaction_id}/labels"): Rule(SIGNED_IN, "transaction"),
+    # Bills. That a biller is owed moves no money, so an admin may register billers and present bills.
+    ("GET", "/bills/services"): Rule(SIGNED_IN),
+    ("GET", "/billers"): Rule(SIGNED_IN),
+    ("GET", "/billers/{biller_id}"): Rule(SIGNED_IN),
+    ("POST", "/billers"): Rule(TELLER | ADMIN),
+    ("PUT", "/billers/{biller_id}"): Rule(TELLER | ADMIN),
+    ("POST", "/billers/{biller_id}/settle"): Rule(TELLER),
+    ("POST", "/bills"): Rule(USER | TELLER | ADMIN),
+    ("GET", "/bills"): Rule(SIGNED_IN),
+    ("GET", "/bills/{bill_id}"): Rule(SIGNED_IN, "bill"),
     ("GET", "/bills/upcoming/{user_id}"): Rule(SIGNED_IN, "user"),
+    ("POST", "/bills/{bill_id}/cancel"): Rule(USER | TELLER | ADMIN, "bill"),
+    ("POST", "/bills/{bill_id}/dispute"): Rule(USER | TELLER, "bill"),
+    ("POST", "/bills/{bill_id}/end-dispute"): Rule(TELLER, "bill"),
+    ("POST", "/bills/pay"): Rule(USER | TELLER),
+    ("GET", "/bills/history"): Rule(SIGNED_IN),
+    ("GET", "/bills/history/{user_id}"): Rule(SIGNED_IN, "user"),
+    ("GET", "/bills/payments/{payment_id}"): Rule(SIGNED_IN, "payment"),
+    ("POST", "/bills/payments/{payment_id}/refund"): Rule(TELLER, "payment"),
+    ("POST", "/bills/payments/{payment_id}/refund-received"): Rule(TELLER, "payment"),
+    ("POST", "/bills/payments/{payment_id}/refund-lost"): Rule(TELLER, "payment"),
+    ("POST", "/bills/payments/{payment_id}/charge-back"): Rule(TELLER, "payment"),
+    ("POST", "/bills/payments/{payment_id}/chargeback-lost"): Rule(TELLER, "payment"),
+    ("POST", "/bills/autopay"): Rule(USER | TELLER),
+    ("GET", "/bills/autopay"): Rule(SIGNED_IN),
+    ("GET", "/bills/autopay/{autopay_id}"): Rule(SIGNED_IN, "autopay"),
+    ("DELETE", "/bills/autopay/{autopay_id}"): Rule(USER | TELLER, "autopay"),
+    ("POST", "/bills/autopay/{autopay_id}/resume"): Rule(USER | TELLER, "autopay"),
     # Loans. What a loan is taken as lost for is decided by loan officers, at the end by two of them.
     ("GET", "/loans/products"): Rule(SIGNED_IN),
     ("POST", "/loans/apply"): Rule(USER | LOAN_OFFICER),

@@ -126,6 +126,7 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     bill_refusals.PresentmentNotOffered: Row(409, "The biller presents no bills"),
     bill_refusals.CurrencyNotAccepted: Row(409, "The biller does not take that currency"),
     bill_refusals.AutopayEnded: Row(409, "The autopay rule has ended"),
+    bill_refusals.NoAccountToPayFrom: Row(409, "There is no account to pay from"),
     bill_refusals.BillNotDisputed: Row(409, "The bill is not disputed"),
     bill_refusals.BillNotPayable: Row(409, "Nothing can be paid of the bill"),
     bill_refusals.BillHasPayments: Row(409, "The bill has payments"),

@@ -9,7 +9,6 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from api.account_readings import UpcomingBill
 from api.call import Call, told
 from api.documents import answers, described
 from api.parameters import (
@@ -166,17 +165,6 @@ async def one_transaction(
     return told(detail, position=moment.known_at)
 
 
-@get(
-    "/bills/upcoming/{user_id:int}",
-    **described("Bills that fall due", answers(200, list[UpcomingBill], 401, 404, 429, 503)),
-)
-async def upcoming_bills(request: Call, user_id: FromPath[int], as_of: AsOf = None) -> ASGIApp:
-    """None yet: no biller presents any."""
-    check_user(request.actor, user_id)
-    async with reading(request, as_of=as_of) as (_, moment):
-        return told([], position=moment.known_at)
-
-
 def _out(row: TransactionRow) -> TransactionOut:
     return TransactionOut(
         transaction_id=row.transaction_id,
@@ -202,5 +190,4 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     history,
     history_of_user,
     one_transaction,
-    upcoming_bills,
 ]

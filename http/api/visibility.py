@@ -10,10 +10,15 @@ from api.call import Bank, Call
 from api.parameters import date_of, known_at_of
 from api.policy import Rule
 from api.problems import NotYetRead
-from application import clock, holds, statements
+from application import bills, clock, holds, statements
 from application.commands import Actor
+from application.payment_places import Place, place_of_payment
 from application.pools import borrowed
 from domain.loans.loan_refusals import LoanNotFound
+from domain.bills import autopay
+from domain.bills.autopay import Autopay
+from domain.bills.bill import Bill
+from domain.bills.bill_refusals import AutopayNotFound, BillNotFound, PaymentNotFound
 from domain.refusals import (
     AccountNotFound,
     CustomerNotFound,
@@ -152,6 +157,33 @@ async def _stream_of(bank: Bank, actor: Actor, claim: str, missing: NotFound) ->
     return stream
 
 
+async def bill_for(bank: Bank, actor: Actor, bill_id: int) -> Bill:
+    """The bill, from the log itself; to a customer whose it is not, it does not exist."""
+    bill = await bills.read_bill(bank.reads, bill_id)
+    if actor.role == "user" and bill.standing.user_id != actor.user_id:
+        raise BillNotFound(bill_id=bill_id)
+    return bill
+
+
+async def place_for(bank: Bank, actor: Actor, payment_id: int) -> Place:
+    """Where a payment is; to a customer whose bill it is not of, it does not exist."""
+    place = await place_of_payment(bank.reads, payment_id)
+    try:
+        await bill_for(bank, actor, place.bill_id)
+    except BillNotFound:
+        raise PaymentNotFound(payment_id=payment_id) from None
+    return place
+
+
+async def autopay_for(bank: Bank, actor: Actor, autopay_id: int) -> Autopay:
+    """The rule of autopay, from the log itself; to a customer whose it is not, it does not exist."""
+    newest = await bills.newest_of(bank.reads, autopay.stream_of(autopay_id))
+    if newest is None or (actor.role == "user" and newest[0].rule.user_id != actor.user_id):
+        raise AutopayNotFound(autopay_id=autopay_id)
+    fact, version = newest
+    return Autopay(autopay_id, fact.rule, version)
+
+
 def _account_in(stream: str) -> int:
     """The account of `account-5`, and of the place `statements-5/2`."""
     return int(stream.partition("/")[0].rpartition("-")[2])
@@ -170,6 +202,12 @@ async def check_visible(bank: Bank, actor: Actor, rule: Rule, path: Mapping[str,
         async with borrowed(bank.reads) as connection:
             await moment_of(connection, bank.today(), None, None, wanted)
             await check_loan(connection, actor, path["loan_id"])
+    if rule.subject == "bill":
+        await bill_for(bank, actor, path["bill_id"])
+    if rule.subject == "payment":
+        await place_for(bank, actor, path["payment_id"])
+    if rule.subject == "autopay":
+        await autopay_for(bank, actor, path["autopay_id"])
     if rule.subject not in ("account", "transaction"):
         return
     account_id = path.get("account_id")

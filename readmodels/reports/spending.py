@@ -23,7 +23,7 @@ SPENT: Final = f"""
       JOIN readmodels.transactions t ON t.transaction_id = l.transaction_id
       JOIN readmodels.transactions o ON o.transaction_id = coalesce(t.reverses, t.transaction_id)
      WHERE (CASE WHEN t.reverses IS NULL THEN l.debit ELSE l.credit END > 0
-            OR o.kind = 'adjustment_credited')
+            OR o.kind IN ('adjustment_credited', 'bill_refund', 'fee_refund'))
        AND NOT EXISTS (
            SELECT FROM readmodels.account_holders p
              JOIN readmodels.account_holders q ON q.user_id = p.user_id
@@ -68,8 +68,8 @@ async def spend_by_category(
     """Debits of the subject's accounts from a day to the moment's, both included.
 
     A transfer between two accounts of one owner is not spent. What was reversed is taken off again,
-    on the day of the reversal and under the category of what it reverses; so is what the bank gave as
-    an adjustment. Other credits are income. Categories are as known at the moment, owners those of now.
+    on the day of the reversal and under the category of what it reverses; so are refunds, and what the bank
+    gave as an adjustment. Other credits are income. Categories are as known at the moment, owners those of now.
     """
     before_from, before_to = period_before(booked_from, moment.as_of)
     parameters = subject.parameters(moment, before_from) | {"this_from": booked_from}

@@ -1,0 +1,339 @@
+"""Bills and their payments: what can be asked of them, as of any day and as known at any moment."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Annotated, Any, Final, get_args
+
+import msgspec
+from litestar import get
+from litestar.params import FromPath, QueryParameter
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from api.bills import BillOut, bill_out
+from api.call import Call, told
+from api.documents import answers, described
+from api.parameters import (
+    AsOf,
+    Cursor,
+    KnownAt,
+    Limit,
+    Place,
+    cursor_for,
+    id_of,
+    limit_of,
+    next_page,
+    refuse,
+    value_of_cursor,
+)
+from api.visibility import bill_for, check_user, place_for, reading
+from domain.bills.bill_facts import BillStatus, PaymentState, PaymentStatus
+from domain.bills.bill_refusals import BillNotFound, PaymentNotFound
+from domain.money import decimal_of
+from readmodels import bills
+from readmodels.bills import UPCOMING_DAYS, BillRow, PaymentRow
+from readmodels.bills import UpcomingBill as UpcomingRow
+
+UPCOMING_DAYS_MAX: Final = 366
+BILL_STATUSES: Final = (*get_args(BillStatus), "overdue")
+PAYMENT_STATUSES: Final = get_args(PaymentStatus)
+
+
+class UpcomingBill(msgspec.Struct, kw_only=True):
+    """An estimate is of a bill that has not come yet, and so has no number."""
+
+    bill_id: int | None
+    service_provider: str
+    amount: Decimal
+    due_date: dt.date
+    currency: str
+    reference: str | None
+    estimate: bool
+
+
+class PaymentOut(msgspec.Struct, kw_only=True):
+    payment_id: int
+    bill_id: int
+    amount: Decimal
+    timestamp: dt.datetime
+    status: PaymentStatus
+    service_provider: str
+    account_id: int
+    currency: str
+    fee: Decimal
+    refunded: Decimal
+
+
+class PaymentDetail(PaymentOut, kw_only=True):
+    """`state` is how far it has come; `refund_due` is what the biller owes the bank of the refunds."""
+
+    state: PaymentState
+    gateway: str | None
+    gateway_reference: str | None
+    captured_on: dt.date | None
+    settles_on: dt.date | None
+    refund_due: Decimal
+    refund_asked: Decimal
+    autopay_id: int | None
+    reason: str | None
+
+
+class BillDetail(BillOut, kw_only=True):
+    presented_at: dt.datetime
+    payments: list[PaymentOut]
+
+
+def _query(name: str, description: str) -> Any:
+    return QueryParameter(name=name, description=description)
+
+
+DaysIn = Annotated[
+    str | None, _query("days", f"So many days on, 1 to {UPCOMING_DAYS_MAX}; else {UPCOMING_DAYS}.")
+]
+UserIn = Annotated[str | None, _query("user_id", "Of this customer.")]
+BillerIn = Annotated[str | None, _query("biller_id", "Of this biller.")]
+StatusIn = Annotated[str | None, _query("status", f"One of {', '.join(BILL_STATUSES)}.")]
+PaymentStatusIn = Annotated[str | None, _query("status", f"One of {', '.join(PAYMENT_STATUSES)}.")]
+
+
+@get(
+    "/bills",
+    **described("List bills", answers(200, list[BillOut], 401, 404, 422, 429, 503)),
+)
+async def list_bills(
+    request: Call,
+    user_id: UserIn = None,
+    biller_id: BillerIn = None,
+    status: StatusIn = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> ASGIApp:
+    """One's own; staff see all. By rising number; `overdue` are open bills past their due date."""
+    actor, size = request.actor, limit_of(limit)
+    wanted = id_of("user_id", user_id)
+    if actor.role == "user":
+        check_user(actor, wanted or actor.user_id)
+        wanted = actor.user_id
+    # The whole of a listing is as known at the moment of its first page.
+    place = value_of_cursor(cursor, tuple[Place, dt.date, Place])
+    if place is not None:
+        as_of, known_at = place[1].isoformat(), str(place[2])
+    async with reading(request, user_id=wanted, as_of=as_of, known_at=known_at) as (
+        connection,
+        moment,
+    ):
+        rows = await bills.bills(
+            connection,
+            moment,
+            user_id=wanted,
+            biller_id=id_of("biller_id", biller_id),
+            status=_one_of("status", status, BILL_STATUSES),
+            limit=size + 1,
+            after=0 if place is None else place[0],
+        )
+    link = None
+    if len(rows) > size:
+        rows = rows[:size]
+        link = next_page(request, cursor_for((rows[-1].bill_id, moment.as_of, moment.known_at)))
+    return told([_bill(row, moment.as_of) for row in rows], position=moment.known_at, link=link)
+
+
+@get(
+    "/bills/{bill_id:int}",
+    **described("A bill", answers(200, BillDetail, 401, 404, 422, 429, 503)),
+)
+async def one_bill(
+    request: Call, bill_id: FromPath[int], as_of: AsOf = None, known_at: KnownAt = None
+) -> ASGIApp:
+    """With its payments, as it stood at the moment asked about."""
+    user_id = (await bill_for(request.bank, request.actor, bill_id)).standing.user_id
+    async with reading(request, user_id=user_id, as_of=as_of, known_at=known_at) as (
+        connection,
+        moment,
+    ):
+        row = await bills.bill(connection, bill_id, moment)
+        if row is None:
+            raise BillNotFound(bill_id=bill_id)
+        payments = [
+            await bills.payment(connection, payment.payment_id, moment)
+            for payment in row.standing.payments
+        ]
+    detail = BillDetail(
+        **msgspec.structs.asdict(_bill(row, moment.as_of)),
+        presented_at=row.presented_at,
+        payments=[_payment(payment) for payment in payments if payment is not None],
+    )
+    return told(detail, position=moment.known_at)
+
+
+@get(
+    "/bills/upcoming/{user_id:int}",
+    **described("Bills that fall due", answers(200, list[UpcomingBill], 401, 404, 422, 429, 503)),
+)
+async def upcoming_bills(
+    request: Call,
+    user_id: FromPath[int],
+    days: DaysIn = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+) -> ASGIApp:
+    """What is open and due in the coming days, by due date, and estimates of what comes again."""
+    check_user(request.actor, user_id)
+    number = id_of("days", days) or UPCOMING_DAYS
+    if number > UPCOMING_DAYS_MAX:
+        refuse("days", f"Expected a whole number from 1 to {UPCOMING_DAYS_MAX}.")
+    async with reading(request, user_id=user_id, as_of=as_of, known_at=known_at) as (
+        connection,
+        moment,
+    ):
+        rows = await bills.upcoming(connection, user_id, moment, days=number)
+    return told([upcoming_out(row) for row in rows], position=moment.known_at)
+
+
+_PAGE: Final = answers(200, list[PaymentOut], 401, 404, 422, 429, 503)
+
+
+@get("/bills/history", **described("The history of bill payments", _PAGE))
+async def history(
+    request: Call,
+    status: PaymentStatusIn = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> ASGIApp:
+    """One's own; staff see all. Newest first."""
+    user_id = request.actor.user_id if request.actor.role == "user" else None
+    return await _history(request, user_id, status, as_of, known_at, limit, cursor)
+
+
+@get(
+    "/bills/history/{user_id:int}",
+    **described("The history of a customer's bill payments", _PAGE),
+)
+async def history_of_user(
+    request: Call,
+    user_id: FromPath[int],
+    status: PaymentStatusIn = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
+) -> ASGIApp:
+    """Newest first."""
+    check_user(request.actor, user_id)
+    return await _history(request, user_id, status, as_of, known_at, limit, cursor)
+
+
+async def _history(
+    call: Call,
+    user_id: int | None,
+    status: str | None,
+    as_of: str | None,
+    known_at: str | None,
+    limit: str | None,
+    cursor: str | None,
+) -> ASGIApp:
+    size = limit_of(limit)
+    place = value_of_cursor(cursor, tuple[Place, dt.date, Place])
+    if place is not None:
+        as_of, known_at = place[1].isoformat(), str(place[2])
+    async with reading(call, user_id=user_id, as_of=as_of, known_at=known_at) as (
+        connection,
+        moment,
+    ):
+        rows = await bills.payments(
+            connection,
+            moment,
+            user_id=user_id,
+            status=_one_of("status", status, PAYMENT_STATUSES),
+            limit=size + 1,
+            **({} if place is None else {"before": place[0]}),
+        )
+    link = None
+    if len(rows) > size:
+        rows = rows[:size]
+        link = next_page(call, cursor_for((rows[-1].payment_id, moment.as_of, moment.known_at)))
+    return told([_payment(row) for row in rows], position=moment.known_at, link=link)
+
+
+@get(
+    "/bills/payments/{payment_id:int}",
+    **described("A bill payment", answers(200, PaymentDetail, 401, 404, 422, 429, 503)),
+)
+async def one_payment(
+    request: Call, payment_id: FromPath[int], as_of: AsOf = None, known_at: KnownAt = None
+) -> ASGIApp:
+    """How far it has come, as of the moment asked about."""
+    place = await place_for(request.bank, request.actor, payment_id)
+    bill = await bill_for(request.bank, request.actor, place.bill_id)
+    async with reading(request, user_id=bill.standing.user_id, as_of=as_of, known_at=known_at) as (
+        connection,
+        moment,
+    ):
+        row = await bills.payment(connection, payment_id, moment)
+    if row is None:
+        raise PaymentNotFound(payment_id=payment_id)
+    payment = row.payment
+    detail = PaymentDetail(
+        **msgspec.structs.asdict(_payment(row)),
+        state=payment.state,
+        gateway=payment.gateway,
+        gateway_reference=payment.gateway_reference,
+        captured_on=payment.captured_on,
+        settles_on=payment.settles_on,
+        refund_due=decimal_of(payment.refund_due, row.currency),
+        refund_asked=decimal_of(payment.refund_asked, row.currency),
+        autopay_id=payment.autopay_id,
+        reason=payment.reason,
+    )
+    return told(detail, position=moment.known_at)
+
+
+def upcoming_out(row: UpcomingRow) -> UpcomingBill:
+    return UpcomingBill(
+        bill_id=row.bill_id,
+        service_provider=row.biller,
+        amount=decimal_of(row.amount, row.currency),
+        due_date=row.due_date,
+        currency=row.currency,
+        reference=row.reference,
+        estimate=row.is_estimate,
+    )
+
+
+def _bill(row: BillRow, on: dt.date) -> BillOut:
+    return bill_out(row.bill_id, row.standing, row.biller, on)
+
+
+def _payment(row: PaymentRow) -> PaymentOut:
+    payment = row.payment
+    return PaymentOut(
+        payment_id=row.payment_id,
+        bill_id=row.bill_id,
+        amount=decimal_of(payment.amount, row.currency),
+        timestamp=row.initiated_at,
+        status=payment.status,
+        service_provider=row.biller,
+        account_id=payment.account_id,
+        currency=row.currency,
+        fee=decimal_of(payment.fee, row.currency),
+        refunded=decimal_of(payment.refunded, row.currency),
+    )
+
+
+def _one_of(name: str, text: str | None, known: tuple[str, ...]) -> Any:
+    if text is not None and text not in known:
+        refuse(name, f"Expected one of {', '.join(known)}.")
+    return text
+
+
+HANDLERS: Final[list[ControllerRouterHandler]] = [
+    list_bills,
+    one_bill,
+    upcoming_bills,
+    history,
+    history_of_user,
+    one_payment,
+]
