@@ -74,8 +74,11 @@ class PresentedBill(msgspec.Struct, frozen=True, kw_only=True):
 
     def request(self) -> dict[str, Any]:
         minimum = None if self.minimum is None else canonical(self.minimum)
-        said = msgspec.to_builtins(self) | {"amount": canonical(self.amount), "minimum": minimum}
-        return {name: value for name, value in said.items() if value is not None}
+        said = msgspec.structs.asdict(self)
+        said |= {"amount": canonical(self.amount), "minimum": minimum}
+        return {
+            name: msgspec.to_builtins(value) for name, value in said.items() if value is not None
+        }
 
     def digest(self) -> str:
         return hashlib.sha256(msgspec.json.encode(self.request())).hexdigest()

@@ -59,7 +59,9 @@ class BillRows:
     ) -> None:
         fact = event.fact
         standing = fact.standing
-        recorded_at = event.recorded_at.isoformat()
+        # That of the transaction, as it was answered.
+        since = dt.timedelta(microseconds=position - event.transaction_id)
+        recorded_at = (event.recorded_at - since).isoformat()
         self.bills.append(
             f"{bill_id}\t{version}\t{position}\t{event.booking_date}\t{recorded_at}"
             f"\t{standing.user_id}\t{standing.biller_id}\t{standing.due_date}"

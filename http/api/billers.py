@@ -60,7 +60,7 @@ class BillerIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     name: Annotated[Word, msgspec.Meta(examples=["UtilityCo"])]
     category: Word | None = None
-    country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")] | None = None
+    country: Annotated[str, msgspec.Meta(max_length=2, pattern="^[A-Z]{2}$")] | None = None
     currencies: Annotated[list[Currency], msgspec.Meta(max_length=20)] | None = None
     active: bool = True
     gateway: Word | None = None

@@ -14,11 +14,11 @@ from application import bills, clock, holds, statements
 from application.commands import Actor
 from application.payment_places import Place, place_of_payment
 from application.pools import borrowed
-from domain.loans.loan_refusals import LoanNotFound
 from domain.bills import autopay
 from domain.bills.autopay import Autopay
 from domain.bills.bill import Bill
 from domain.bills.bill_refusals import AutopayNotFound, BillNotFound, PaymentNotFound
+from domain.loans.loan_refusals import LoanNotFound
 from domain.refusals import (
     AccountNotFound,
     CustomerNotFound,
