@@ -189,7 +189,7 @@ async def change_biller(
 async def list_billers(request: Call, limit: Limit = None, cursor: Cursor = None) -> ASGIApp:
     """By rising number."""
     size, after = limit_of(limit), value_of_cursor(cursor, Place) or 0
-    async with reading(request) as (connection, moment):
+    async with reading(request, transaction_id=_newest(request)) as (connection, moment):
         found = await billers_view.billers(connection, limit=size + 1, after=after)
     link = None
     if len(found) > size:
@@ -203,11 +203,16 @@ async def list_billers(request: Call, limit: Limit = None, cursor: Cursor = None
     **described("A biller", answers(200, BillerOut, 401, 404, 429, 503)),
 )
 async def one_biller(request: Call, biller_id: FromPath[int]) -> ASGIApp:
-    async with reading(request) as (connection, moment):
+    async with reading(request, transaction_id=_newest(request)) as (connection, moment):
         found = await billers_view.biller(connection, biller_id)
     if found is None:
         raise BillerNotFound(biller_id=biller_id)
     return told(_out(found), position=moment.head)
+
+
+def _newest(call: Call) -> int:
+    """Billers are nobody's own: who asks sees what anybody has written here."""
+    return call.bank.own_writes.newest()
 
 
 @get(
@@ -216,7 +221,7 @@ async def one_biller(request: Call, biller_id: FromPath[int]) -> ASGIApp:
 )
 async def services(request: Call) -> ASGIApp:
     """Of those that can be paid, in the order of the alphabet."""
-    async with reading(request) as (connection, moment):
+    async with reading(request, transaction_id=_newest(request)) as (connection, moment):
         names = await billers_view.names(connection)
     return told(names, position=moment.head)
 
@@ -231,7 +236,7 @@ async def settle(request: Call, biller_id: FromPath[int], data: JSONBody[Settlin
     """Pay the biller what was captured for it: whole, or less the commission, as its terms say. What is
     more than one settlement holds is left for the next."""
     today = request.bank.today()
-    async with reading(request) as (connection, _):
+    async with reading(request, transaction_id=_newest(request)) as (connection, _):
         # The day on which a payment is due is never so far off.
         due_by = today if data.due else today.replace(year=today.year + 1, day=1)
         places = await bills_view.to_settle(

@@ -1,5 +1,6 @@
 """The table of policy: it names every route, and every route does what it says for everybody."""
 
+import itertools
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,13 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/loans/{loan_id}/recover": {"amount": 1},
     "/ledger/periods/{period}/reopen": {"reason": "a reason"},
     "/logout": {},
+    "/bills/{bill_id}/dispute": {"reason": "a reason"},
+    "/bills/{bill_id}/end-dispute": {"reason": "a reason", "upheld": False},
+    "/bills/payments/{payment_id}/refund": {"reason": "a reason"},
+    "/bills/payments/{payment_id}/refund-received": {"amount": 1},
+    "/bills/payments/{payment_id}/refund-lost": {"amount": 1, "reason": "a reason"},
+    "/bills/payments/{payment_id}/charge-back": {"reason": "a reason"},
+    "/bills/payments/{payment_id}/chargeback-lost": {"reason": "a reason"},
 }
 SIGNED_IN_ROUTES: Final = [key for key, rule in POLICY.items() if "anonymous" not in rule.roles]
 
@@ -104,6 +112,7 @@ class Cast:
 
     def __init__(self, api: RunningApi) -> None:
         self.api = api
+        self._numbers = itertools.count(1)
         self.owner, self.other = api.person(), api.person()
         self.staff = {role: api.person(role) for role in STAFF}
         self.headers = {
@@ -138,6 +147,30 @@ class Cast:
         if route.endswith("repay"):
             body["account_id"] = account_id
         return route.replace("{loan_id}", str(loan_id))
+    def _of_bill(self, path: str, body: dict[str, Any]) -> str:
+        """The path with a fresh biller, bill, payment and rule of the owner's in it; the body too."""
+        teller, owner = self.staff["teller"], self.owner
+        name = f"Biller {next(self._numbers)}"
+        biller_id = teller.post("/billers", {"name": name}).json()["biller_id"]
+        user = {"user_id": owner.user_id}
+        due = {"biller_id": biller_id, "amount": 5, "due_date": "2099-01-31", **user}
+        if path in ("/bills", "/billers", "/billers/{biller_id}"):
+            body.update(due if path == "/bills" else {"name": f"{name} again"})
+            return path.replace("{biller_id}", str(biller_id))
+        bill_id = teller.post("/bills", due).json()["bill_id"]
+        account = {"account_id": self.api.account(owner, 5)}
+        paying = {"bill_id": bill_id, "amount": 2, **user, **account}
+        rule = {"biller_id": biller_id, **user, **account}
+        if path in ("/bills/pay", "/bills/autopay"):
+            body.update(paying if path == "/bills/pay" else rule)
+        ids = {"biller_id": biller_id, "bill_id": bill_id}
+        if "{payment_id}" in path:
+            ids |= owner.post("/bills/pay", paying).json()
+        if "{autopay_id}" in path:
+            ids |= owner.post("/bills/autopay", rule).json()
+        for kind in ("biller_id", "bill_id", "payment_id", "autopay_id"):
+            path = path.replace(f"{{{kind}}}", str(ids.get(kind)))
+        return path
 
     def caller(self, name: str) -> Person:
         return {"owner": self.owner, "other": self.other, **self.staff}[name]
@@ -177,6 +210,8 @@ class Cast:
             path = self._of_account(path)
         if "{loan_id}" in route:
             path = self._of_loan(route, body)
+        if route.startswith("/bill") and not route.endswith("{user_id}"):
+            path = self._of_bill(path, body)
         path = path.replace("{period}", "2026-01")
         path = path.replace("{user_id}", str(self.owner.user_id))
         if route == "/accounts/create":
@@ -184,7 +219,7 @@ class Cast:
         if route == "/logout":
             fresh = self.api.signed_in(self.owner.user_id, self.owner.username)
             client = fresh.client if "Authorization" in client.headers else client
-        content = None if method == "GET" else body
+        content = None if method in ("GET", "DELETE") else body
         return client.request(method, f"/v1{path}", json=content, headers=headers)
 
 
@@ -234,7 +269,8 @@ def test_an_owner_may_what_the_table_says_and_sees_the_rest_as_forbidden(
 @pytest.mark.parametrize(
     ("method", "route"),
     [key for key in SIGNED_IN_ROUTES if POLICY[key].subject != "nothing"]
-    + [("POST", "/accounts/create"), ("POST", "/transactions/create")],
+    + [("POST", "/accounts/create"), ("POST", "/transactions/create"), ("POST", "/bills/pay")]
+    + [("POST", "/bills"), ("POST", "/bills/autopay")],
 )
 def test_to_a_stranger_what_is_anothers_does_not_exist(cast: Cast, method: str, route: str) -> None:
     answer = cast.call(method, route, cast.other.client)
@@ -247,6 +283,9 @@ def test_to_a_stranger_what_is_anothers_does_not_exist(cast: Cast, method: str, 
         "hold-not-found",
         "statement-not-found",
         "loan-not-found",
+        "bill-not-found",
+        "payment-not-found",
+        "autopay-not-found",
     )
 
 
