@@ -147,6 +147,7 @@ class Cast:
         if route.endswith("repay"):
             body["account_id"] = account_id
         return route.replace("{loan_id}", str(loan_id))
+
     def _of_bill(self, path: str, body: dict[str, Any]) -> str:
         """The path with a fresh biller, bill, payment and rule of the owner's in it; the body too."""
         teller, owner = self.staff["teller"], self.owner
