@@ -54,5 +54,5 @@ def test_every_call_that_writes_takes_an_idempotency_key(document: dict[str, Any
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             names = [parameter["name"] for parameter in operation.get("parameters", [])]
-            writes = method in ("post", "put") and path not in without
+            writes = method in ("post", "put", "delete") and path not in without
             assert ("Idempotency-Key" in names) is writes, (method, path)
