@@ -8,6 +8,8 @@ version; `restore` says how, and equals folding the stream by `evolve`.
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
+import msgspec
+
 from domain import (
     account,
     accrued_interest,
@@ -16,7 +18,9 @@ from domain import (
     labels,
     periods,
     rate_plans,
+    reconciliation,
     statement,
+    work_items,
 )
 from domain.account_facts import ACCOUNT_TYPES, TermsFact
 from domain.bills import autopay, bill, biller
@@ -105,6 +109,15 @@ def _restored_plan(newest: Newest) -> Aggregate:
     return rate_plans.RatePlan(newest.fact.rates, newest.version)
 
 
+def _restored_work_item(newest: Newest) -> Aggregate:
+    state = work_items.evolve(None, newest.fact, newest.number)
+    return msgspec.structs.replace(state, version=newest.version)
+
+
+def _restored_reconciliation(newest: Newest) -> Aggregate:
+    return reconciliation.Reconciliation(newest.number, newest.version)
+
+
 def _restored_statements(newest: Newest) -> Aggregate:
     return statement.Statements(newest.number, newest.version)
 
@@ -147,4 +160,6 @@ KINDS: Final[dict[str, Kind]] = {
     "biller": Kind(biller.evolve, _restored_biller),
     "bill": Kind(bill.evolve, _restored_bill),
     "autopay": Kind(autopay.evolve, _restored_autopay),
+    "work-item": Kind(work_items.evolve, _restored_work_item),
+    "reconciliation": Kind(reconciliation.evolve, _restored_reconciliation),
 }

@@ -14,6 +14,21 @@ PORT: Final = 8000
 EXPORT_FORMATS: Final = ("jsonl", "hledger", "beancount")
 STAFF_ROLES: Final = ("teller", "loan_officer", "auditor", "compliance", "admin")
 
+GATEWAY_PORT: Final = 8010
+GATEWAY_FAULTS: Final = {
+    "decline": "payments that are declined, at once or later",
+    "slow": "requests that are answered slowly, some of them as busy",
+    "timeout": "requests that get no answer; most of these payments happen",
+    "duplicate": "callbacks that are sent again",
+    "reorder": "callbacks that come after the news that follows them",
+    "difference": "lines of the settlement file that are missing, extra, different or double",
+}
+GATEWAY_TIMES: Final = (
+    ("slow", 0.5, "how long a slow answer takes"),
+    ("silence", 30.0, "how long a request without an answer is held open"),
+    ("capture", 0.5, "within what time an accepted payment is captured"),
+)
+
 # What went wrong outside of the program: said in a line, without a traceback.
 EXPECTED: Final = (
     ("daybook.settings", "SettingsError"),
@@ -27,6 +42,7 @@ EXPECTED: Final = (
     ("daybook.statements", "StatementsRefused"),
     ("daybook.end_of_day.run", "EndOfDayRefused"),
     ("daybook.books_export.booked", "ExportRefused"),
+    ("daybook.gateway_simulator.run", "SimulatorError"),
     ("daybook.bench.processes", "BenchError"),
     ("migrations.runner", "MigrationError"),
     ("readmodels.rebuild", "RebuildRefused"),
@@ -92,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
     _add_end_of_day(commands)
     _add_audit(commands)
     _add_staff(commands)
+    _add_gateway_simulator(commands)
     _add_bench(commands)
 
     worker = commands.add_parser("worker")  # started by `serve`; not listed
@@ -172,6 +189,34 @@ def _add_staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add.add_argument("--role", required=True, choices=STAFF_ROLES)
     add.add_argument("--email", help="USERNAME@staff.invalid unless given")
     add.set_defaults(run=_later("daybook.staff", "run_add"))
+
+
+def _add_gateway_simulator(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
+    simulator = commands.add_parser(
+        "gateway-simulator", help="a payment gateway to try the bank against, hostile on request"
+    )
+    simulator.add_argument("--port", type=_port, default=GATEWAY_PORT, help="0 takes any")
+    simulator.add_argument(
+        "--data",
+        dest="folder",
+        metavar="DIR",
+        type=Path,
+        default=Path(".daybook/gateway"),
+        help="its own books; ./.daybook/gateway unless given",
+    )
+    simulator.add_argument(
+        "--callback-url", metavar="URL", help="where the bank takes callbacks; else none are sent"
+    )
+    simulator.add_argument("--seed", type=int, default=0, help="which payments meet which fate")
+    for fault, text in GATEWAY_FAULTS.items():
+        simulator.add_argument(f"--{fault}", type=float, default=0.0, metavar="SHARE", help=text)
+    for name, seconds, text in GATEWAY_TIMES:
+        simulator.add_argument(
+            f"--{name}-seconds", type=float, default=seconds, metavar="S", help=text
+        )
+    simulator.set_defaults(run=_later("daybook.gateway_simulator.run", "run"))
 
 
 def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -115,6 +115,7 @@ def _serve_here(
         currency=settings.currency,
         redis_url=settings.redis_url,
         letterhead=settings.letterhead,
+        gateways=settings.gateways,
         version=version("daybook"),
     )
     app = create_app(configuration, own_writes=own_writes)

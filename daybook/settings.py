@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from application.gateways import GatewaySettings
 from domain.money import decimals_of
 from domain.refusals import UnknownCurrency
 from domain.statement import LETTERHEAD, Letterhead
@@ -23,6 +25,8 @@ Environment = Literal["dev", "test", "prod"]
 SECRET_KEY_CHARACTERS_MIN = 32
 SECRET_KEY_FILE = "secret-key"
 LETTERHEAD_LENGTH_MAX = 70
+GATEWAY_URL = re.compile(r"DAYBOOK_GATEWAY_([A-Z0-9]{1,32})_URL")
+GATEWAY_SECRET_CHARACTERS_MIN = 16
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -48,6 +52,7 @@ class Settings:
     pg_bin: Path | None
     # The bank, as its statements name it.
     letterhead: Letterhead = LETTERHEAD
+    gateways: tuple[GatewaySettings, ...] = ()
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -68,6 +73,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         currency=_currency(given.get("DAYBOOK_CURRENCY", "EUR")),
         pg_bin=_pg_bin(given.get("DAYBOOK_PG_BIN")),
         letterhead=_letterhead(given),
+        gateways=_gateways(given),
         # Last, so that nothing is written before all else is known to be right.
         secret_key=_secret_key(given.get("DAYBOOK_SECRET_KEY"), environment, data),
     )
@@ -154,6 +160,39 @@ def _letterhead(given: Mapping[str, str]) -> Letterhead:
     _check_printed("DAYBOOK_BANK_ADDRESS", *letterhead.address)
     _check_printed("DAYBOOK_BANK_CONTACT", letterhead.contact or "")
     return letterhead
+
+
+def _gateways(given: Mapping[str, str]) -> tuple[GatewaySettings, ...]:
+    """One for each DAYBOOK_GATEWAY_<NAME>_URL; on the wire and in billers' terms its name is small."""
+    found = [match[1] for name in given if (match := GATEWAY_URL.fullmatch(name))]
+    return tuple(_gateway(given, name) for name in sorted(found))
+
+
+def _gateway(given: Mapping[str, str], name: str) -> GatewaySettings:
+    prefix = f"DAYBOOK_GATEWAY_{name}_"
+    url, secret = given[f"{prefix}URL"], given.get(f"{prefix}SECRET", "")
+    if not url.startswith(("http://", "https://")):
+        raise SettingsError(f"{prefix}URL must begin with http:// or https://")
+    if len(secret) < GATEWAY_SECRET_CHARACTERS_MIN:
+        raise SettingsError(
+            f"{prefix}SECRET must have {GATEWAY_SECRET_CHARACTERS_MIN} characters or more"
+        )
+    return GatewaySettings(
+        name=name.lower(),
+        url=url,
+        secret=secret.encode(),
+        timeout_seconds=_seconds(given, f"{prefix}TIMEOUT", 5.0),
+        retry_seconds=_seconds(given, f"{prefix}RETRY", 1.0),
+    )
+
+
+def _seconds(given: Mapping[str, str], variable: str, default: float) -> float:
+    text = given.get(variable)
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", text) or float(text) == 0:
+        raise SettingsError(f"{variable} must be seconds, like 5 or 0.5, not {text!r}")
+    return float(text)
 
 
 def _check_printed(variable: str, *parts: str) -> None:

@@ -79,7 +79,7 @@ CHART: Final[dict[int, LedgerAccount]] = {
         LedgerAccount(
             OVERDRAFT_INTEREST_RECEIVABLE, "Interest receivable on overdrafts", "asset", True
         ),
-        LedgerAccount(REFUNDS_RECEIVABLE, "Refunds due from billers", "asset", True),
+        LedgerAccount(REFUNDS_RECEIVABLE, "Receivable from billers and gateways", "asset", True),
         LedgerAccount(CHECKING_ACCOUNTS, "Customers' checking accounts", "liability", True),
         LedgerAccount(SAVINGS_ACCOUNTS, "Customers' savings accounts", "liability", True),
         LedgerAccount(DEPOSIT_INTEREST_PAYABLE, "Interest payable on deposits", "liability", True),

@@ -64,6 +64,8 @@ CREATE SEQUENCE biller_ids;
 CREATE SEQUENCE bill_ids;
 CREATE SEQUENCE payment_ids;
 CREATE SEQUENCE autopay_ids;
+CREATE SEQUENCE work_item_ids;
+CREATE SEQUENCE reconciliation_ids;
 
 -- Take the append lock of the log, and raise DB001 unless the log ends at `expected` under it. Each
 -- statement of a volatile function sees what was committed before it, so the head is read after the

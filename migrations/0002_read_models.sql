@@ -350,3 +350,49 @@ CREATE UNIQUE INDEX bill_dues_bill ON readmodels.bill_dues (bill_id);
 CREATE INDEX bill_dues_payable ON readmodels.bill_dues (user_id, due_date) WHERE payable > 0;
 CREATE INDEX bill_dues_late ON readmodels.bill_dues (due_date) WHERE late_fee_due;
 CREATE INDEX bill_dues_settlement ON readmodels.bill_dues (settles_on) WHERE settles_on IS NOT NULL;
+
+
+-- Differences with gateways; amounts are minor units. `receivable` is what the gateway owes back.
+CREATE TABLE readmodels.work_items (
+    work_item_id bigint NOT NULL,
+    kind text NOT NULL,
+    gateway text NOT NULL,
+    settlement_date date NOT NULL,
+    key text NOT NULL,
+    payment_id bigint,
+    ours bigint,
+    theirs bigint,
+    receivable bigint NOT NULL,
+    currency text NOT NULL,
+    detail text NOT NULL,
+    position bigint NOT NULL,
+    opened_on date NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    opened_by text NOT NULL,
+    resolved_position bigint,
+    resolved_on date,
+    resolution text,
+    reason text,
+    resolved_by text
+);
+CREATE UNIQUE INDEX work_items_id ON readmodels.work_items (work_item_id);
+CREATE INDEX work_items_payment ON readmodels.work_items (payment_id) WHERE resolution IS NULL;
+
+-- Settlement files that were compared, with what came of it.
+CREATE TABLE readmodels.reconciliations (
+    reconciliation_id bigint NOT NULL,
+    gateway text NOT NULL,
+    settlement_date date NOT NULL,
+    sha256 text NOT NULL,
+    lines integer NOT NULL,
+    matched integer NOT NULL,
+    settled integer NOT NULL,
+    missing_here integer NOT NULL,
+    missing_there integer NOT NULL,
+    different integer NOT NULL,
+    duplicate integer NOT NULL,
+    position bigint NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    made_by text NOT NULL
+);
+CREATE UNIQUE INDEX reconciliations_id ON readmodels.reconciliations (reconciliation_id);

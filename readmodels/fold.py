@@ -16,6 +16,7 @@ from readmodels.interest_rows import InterestRows
 from readmodels.loan_rows import LOAN, LoanRows, loan_of_line
 from readmodels.transaction_rows import TransactionRows, kind_of
 from readmodels.trial_balance import RUN_BITS
+from readmodels.work_item_rows import WORK_ITEM_FACTS, WorkItemRows
 
 ACCOUNT: Final = "account-"
 LABELS: Final = "transaction-"
@@ -85,6 +86,7 @@ class Batch:
         self.interest = InterestRows()
         self.loans = LoanRows()
         self.bills = BillRows()
+        self.work_items = WorkItemRows()
         # By run and booking date, then by ledger account, currency and kind: debits and credits.
         # Events that follow one another mostly share the first two, so those sums are kept at hand.
         self.totals: dict[tuple[int, str], dict[tuple[int, str, str], list[int]]] = {}
@@ -123,6 +125,10 @@ def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]
                 _account_event(batch, states, position, stream, version, event)
             elif stream.startswith(LOAN):
                 _loan_event(batch, position, stream, version, event)
+            elif isinstance(event.fact, WORK_ITEM_FACTS):
+                if event.entry:
+                    _entry(batch, position, event, None, "")
+                batch.work_items.add(int(stream.rpartition("-")[2]), position, event)
             elif isinstance(event.fact, Labelled):
                 batch.transactions.label(int(stream[len(LABELS) :]), position, event.fact)
             else:

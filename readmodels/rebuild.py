@@ -52,7 +52,7 @@ INDEXED_FROM_THE_START: Final = (
         "transactions",
         "interest",
     ),
-    "loans",
+    *("loans", "work_items"),
 )
 
 INDEXES: Final = """

@@ -14,6 +14,7 @@ from readmodels.interest_rows import InterestRows
 from readmodels.loan_rows import LoanRows
 from readmodels.transaction_rows import TransactionRows
 from readmodels.trial_balance import LEVEL_BITS, LEVELS, bits_of
+from readmodels.work_item_rows import WorkItemRows
 
 SyncConnection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -29,6 +30,7 @@ VIEWS: Final[dict[str, tuple[str, ...]]] = {
     "bills": ("billers", "bills", "bill_payments", "autopay_rules", "bill_dues"),
     "ledger_totals": ("ledger_totals",),
     "interest": ("interest", "rate_plans"),
+    "work_items": ("work_items", "reconciliations"),
 }
 
 STATES: Final = """
@@ -152,6 +154,15 @@ PUT_LOANS: Final = f"""
 }
 """
 
+RESOLVE_ITEMS: Final = """
+    UPDATE {schema}.work_items w
+       SET resolved_position = n.position, resolved_on = n.booking_date,
+           resolution = n.resolution, reason = n.reason, resolved_by = n.actor
+      FROM unnest(%s::bigint[], %s::bigint[], %s::date[], %s::text[], %s::text[], %s::text[])
+        AS n (work_item_id, position, booking_date, resolution, reason, actor)
+     WHERE w.work_item_id = n.work_item_id
+"""
+
 
 def read_states(
     connection: SyncConnection, schema: str, streams: set[str]
@@ -181,6 +192,8 @@ def write(
         _write_loans(connection, schema, batch.loans)
     if "bills" in views:
         _write_bills(connection, schema, batch.bills)
+    if "work_items" in views:
+        _write_work_items(connection, schema, batch.work_items)
     if "ledger_totals" in views:
         _write_totals(connection, schema, batch)
     _write_accounts(connection, schema, batch)
@@ -245,6 +258,14 @@ def _write_bills(connection: SyncConnection, schema: str, made: BillRows) -> Non
     if made.dues:
         columns = zip(*made.dues.values(), strict=True)
         _run(connection, PUT_DUES, schema, *map(array_of, columns))
+
+
+def _write_work_items(connection: SyncConnection, schema: str, made: WorkItemRows) -> None:
+    _copy(connection, f"{schema}.work_items", made.rows)
+    _copy(connection, f"{schema}.reconciliations", made.reconciliations)
+    if made.resolutions:
+        columns = map(list, zip(*made.resolutions, strict=True))
+        _run(connection, RESOLVE_ITEMS, schema, *columns)
 
 
 def _write_accounts(connection: SyncConnection, schema: str, batch: Batch) -> None:

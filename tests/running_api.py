@@ -96,10 +96,16 @@ class RunningApi:
 
 
 @contextmanager
-def running_api(conninfo: str, folder: Path) -> Iterator[RunningApi]:
+def running_api(conninfo: str, folder: Path, **configuration: Any) -> Iterator[RunningApi]:
     keys = folder / "signing-keys.json"
     app = create_app(
-        Configuration(conninfo=conninfo, environment="test", secret_key="s" * 40, keys=keys)
+        Configuration(
+            conninfo=conninfo,
+            environment="test",
+            secret_key="s" * 40,
+            keys=keys,
+            **configuration,
+        )
     )
     server = uvicorn.Server(
         uvicorn.Config(

@@ -21,6 +21,7 @@ from api import (
     billers,
     bills,
     business_days,
+    gateways,
     health,
     holds,
     labels,
@@ -32,6 +33,7 @@ from api import (
     loans,
     periods,
     rate_plans,
+    reconciliations,
     reports,
     restatements,
     statements,
@@ -53,9 +55,12 @@ from api.signing_keys import SigningKeys
 from api.tokens import AccessTokens
 from api.transaction_filters import FILTERS
 from application import clock
+from application.gateway_news import PaymentNews
+from application.gateways import Gateway, GatewaySettings
 from application.passwords import Passwords
 from application.pools import borrowed, open_pool
 from application.revoked_sessions import RevokedSessions
+from application.sending import Sender
 from application.transact import Writer
 from domain.statement import LETTERHEAD, Letterhead
 from readmodels.projection import lag
@@ -64,6 +69,7 @@ ISSUER: Final = "daybook"
 AUDIENCE: Final = "daybook-api"
 READS_AT_ONCE: Final = 8
 USERS_AT_ONCE: Final = 4
+OUTBOX_AT_ONCE: Final = 4
 
 HANDLERS: Final[list[ControllerRouterHandler]] = [
     *users.HANDLERS,
@@ -90,6 +96,8 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     *reports.HANDLERS,
     *loan_quotes.HANDLERS,
     *loan_rates.HANDLERS,
+    *gateways.HANDLERS,
+    *reconciliations.HANDLERS,
     *health.HANDLERS,
 ]
 
@@ -105,6 +113,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "EUR"
     redis_url: str | None = None
     letterhead: Letterhead = LETTERHEAD
+    gateways: tuple[GatewaySettings, ...] = ()
     version: str = "0.1.0"
 
 
@@ -179,6 +188,9 @@ async def _opened(
         writer = Writer(conninfo, zone=configuration.time_zone)
         writer.start()
         stack.push_async_callback(writer.stop)
+        carriers = await stack.enter_async_context(
+            _carriers(configuration.gateways, conninfo, writer, metrics)
+        )
         yield Bank(
             writer=writer,
             reads=reads,
@@ -195,7 +207,35 @@ async def _opened(
             secret=configuration.secret_key.encode(),
             letterhead=configuration.letterhead,
             version=configuration.version,
+            gateways=carriers,
+            gateway_secrets={each.name: each.secret for each in configuration.gateways},
         )
+
+
+@asynccontextmanager
+async def _carriers(
+    settings: tuple[GatewaySettings, ...], conninfo: str, writer: Writer, metrics: Metrics
+) -> AsyncIterator[dict[str, Gateway]]:
+    """The gateways by name, and a sender that works off their outbox."""
+    if not settings:
+        yield {}
+        return
+    # Like Redis's, the client is much to import, and most run without it.
+    from api.http_gateway import HttpGateway
+
+    async with AsyncExitStack() as stack:
+        carriers: dict[str, Gateway] = {}
+        for each in settings:
+            gateway = HttpGateway(each, metrics.gateways)
+            stack.push_async_callback(gateway.close)
+            carriers[each.name] = gateway
+        pool = await stack.enter_async_context(
+            open_pool(conninfo, name="outbox", size=OUTBOX_AT_ONCE)
+        )
+        sender = Sender(pool, PaymentNews(writer, pool), carriers)
+        sender.start()
+        stack.push_async_callback(sender.stop)
+        yield carriers
 
 
 @asynccontextmanager

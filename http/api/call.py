@@ -24,6 +24,7 @@ from api.tokens import AccessTokens
 from application import clock
 from application.books import Answer, Command, Posted
 from application.commands import Actor, Ask
+from application.gateways import Gateway
 from application.passwords import Passwords
 from application.pools import Pool
 from application.revoked_sessions import RevokedSessions
@@ -52,6 +53,9 @@ class Bank(msgspec.Struct):
     secret: bytes
     letterhead: Letterhead
     version: str
+    gateways: dict[str, Gateway]
+    # The secrets that their callbacks are signed with, by the same names.
+    gateway_secrets: dict[str, bytes]
     # Counted in this process alone: the bound protects the process.
     call_limits: InProcessRateLimits = msgspec.field(default_factory=InProcessRateLimits)
     endings_known: int = 0

@@ -13,6 +13,7 @@ from api.metrics import CONTENT_TYPE
 from api.problems import catalogue
 from application import clock
 from application.pools import borrowed
+from application.sending import waiting
 from application.transact import Unavailable
 from readmodels.projection import lag
 
@@ -55,10 +56,12 @@ async def metrics(request: Call) -> ASGIApp:
     try:
         async with borrowed(bank.reads) as connection:
             behind = await lag(connection, clock.now())
+            outbox = await waiting(connection) if bank.gateways else []
     except Unavailable:
         pass  # The other figures are wanted most when the store is away.
     else:
         bank.metrics.projection_lag(behind.events, behind.seconds)
+        bank.metrics.gateways.outbox(bank.gateways, outbox)
     return Told(200, bank.metrics.text(), media_type=CONTENT_TYPE.encode())
 
 

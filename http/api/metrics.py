@@ -8,6 +8,8 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from api.gateway_figures import GatewayFigures
+
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -42,6 +44,7 @@ class Metrics:
             "Between the newest event and the newest that the read models have read.",
             "mostrecent",
         )
+        self.gateways = GatewayFigures(self._registry)
         self._memory = self._gauge("daybook_resident_bytes", "Resident memory of the API.")
         self._peak = self._gauge("daybook_resident_bytes_peak", "Its largest so far.")
 

@@ -140,6 +140,13 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/loans/{loan_id}/charge-off"): Rule(LOAN_OFFICER, "loan"),
     ("POST", "/loans/{loan_id}/write-off"): Rule(LOAN_OFFICER, "loan"),
     ("POST", "/loans/{loan_id}/recover"): Rule(TELLER | LOAN_OFFICER, "loan"),
+    # Payment gateways. A callback is let in by its signature.
+    ("POST", "/gateways/{name}/callbacks"): Rule(ANYONE),
+    ("POST", "/gateways/{name}/reconciliations"): Rule(TELLER | COMPLIANCE),
+    ("GET", "/gateways/{name}/reconciliations"): Rule(STAFF),
+    ("GET", "/work-items"): Rule(STAFF),
+    ("GET", "/work-items/{work_item_id}"): Rule(STAFF),
+    ("POST", "/work-items/{work_item_id}/resolve"): Rule(COMPLIANCE),
     # The books.
     ("GET", "/ledger/chart-of-accounts"): Rule(STAFF),
     ("GET", "/ledger/trial-balance"): Rule(STAFF),

@@ -1,5 +1,6 @@
 """The table of policy: it names every route, and every route does what it says for everybody."""
 
+import datetime as dt
 import itertools
 import time
 from pathlib import Path
@@ -13,6 +14,9 @@ from api.app import Configuration, create_framework
 from api.metrics import Metrics
 from api.own_writes import OwnWrites
 from api.policy import ANYONE, POLICY, RULES, Rule
+from application.reconciliation import open_work_item
+from domain.work_items import Difference
+from tests.bank import Bank, ask
 from tests.running_api import Person, RunningApi
 
 STAFF: Final = ("teller", "loan_officer", "auditor", "compliance", "admin")
@@ -46,6 +50,8 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/loans/{loan_id}/write-off": {"reason": "a reason"},
     "/loans/{loan_id}/recover": {"amount": 1},
     "/ledger/periods/{period}/reopen": {"reason": "a reason"},
+    "/gateways/{name}/reconciliations": {"date": "2026-01-31"},
+    "/work-items/{work_item_id}/resolve": {"resolution": "explained", "reason": "a reason"},
     "/logout": {},
     "/bills/{bill_id}/dispute": {"reason": "a reason"},
     "/bills/{bill_id}/end-dispute": {"reason": "a reason", "upheld": False},
@@ -90,6 +96,8 @@ def test_only_what_names_no_customer_is_open_to_anyone() -> None:
         "/health/ready",
         "/metrics",
         "/problems",
+        # Let in by its signature.
+        "/gateways/{name}/callbacks",
         "/.well-known/jwks.json",
     }
 
@@ -113,6 +121,7 @@ class Cast:
     def __init__(self, api: RunningApi) -> None:
         self.api = api
         self._numbers = itertools.count(1)
+        self._work_items = 0
         self.owner, self.other = api.person(), api.person()
         self.staff = {role: api.person(role) for role in STAFF}
         self.headers = {
@@ -173,6 +182,26 @@ class Cast:
             path = path.replace(f"{{{kind}}}", str(ids.get(kind)))
         return path
 
+    def _work_item(self) -> int:
+        """A fresh one; no call opens any."""
+        self._work_items += 1
+        difference = Difference(
+            kind="missing_there",
+            gateway="city",
+            settlement_date=dt.date(2026, 1, 31),
+            key=f"payment-{self._work_items}",
+            currency="EUR",
+        )
+        with Bank(self.api.conninfo) as bank:
+            opened = bank.submit(open_work_item(ask(), self._work_items, difference))
+        assert opened.position is not None
+        deadline = time.monotonic() + 20
+        ready = self.api.anyone.get
+        while ready("/health/ready").json()["projection_lag_events"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return self._work_items
+
     def caller(self, name: str) -> Person:
         return {"owner": self.owner, "other": self.other, **self.staff}[name]
 
@@ -213,7 +242,9 @@ class Cast:
             path = self._of_loan(route, body)
         if route.startswith("/bill") and not route.endswith("{user_id}"):
             path = self._of_bill(path, body)
-        path = path.replace("{period}", "2026-01")
+        if "{work_item_id}" in route:
+            path = path.replace("{work_item_id}", str(self._work_item()))
+        path = path.replace("{name}", "city").replace("{period}", "2026-01")
         path = path.replace("{user_id}", str(self.owner.user_id))
         if route == "/accounts/create":
             body["user_id"] = self.owner.user_id
@@ -251,6 +282,9 @@ def test_staff_may_what_the_table_says_and_are_told_403_otherwise(
 
     if role not in rule.roles or role in rule.late:
         assert (answer.status_code, answer.json()["code"]) == (403, "not-permitted")
+    elif route == "/gateways/{name}/reconciliations" and method == "POST":
+        # This bank has no gateway, and says so to those who may ask one for a file.
+        assert (answer.status_code, answer.json()["code"]) == (404, "gateway-not-found")
     else:
         assert answer.status_code in (200, 201, 202, 409), answer.text
 

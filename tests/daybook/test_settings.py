@@ -163,3 +163,45 @@ def test_secrets_do_not_show_in_the_repr(tmp_path: Path) -> None:
 
     assert LONG_ENOUGH not in repr(settings)
     assert "hunter" not in repr(settings)
+
+
+def test_gateways_are_named_by_their_variables(tmp_path: Path) -> None:
+    settings = read_settings(
+        {
+            "DAYBOOK_DATA": str(tmp_path),
+            "DAYBOOK_GATEWAY_CITY_URL": "https://gateway.example",
+            "DAYBOOK_GATEWAY_CITY_SECRET": "a secret of theirs",
+            "DAYBOOK_GATEWAY_CITY_TIMEOUT": "2.5",
+            "DAYBOOK_GATEWAY_B2_URL": "http://127.0.0.1:8010",
+            "DAYBOOK_GATEWAY_B2_SECRET": "another secret of theirs",
+        }
+    )
+
+    assert [each.name for each in settings.gateways] == ["b2", "city"]
+    city = settings.gateways[1]
+    assert (city.secret, city.timeout_seconds) == (b"a secret of theirs", 2.5)
+    assert (city.url, city.retry_seconds) == ("https://gateway.example", 1.0)
+    assert "a secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("URL", "gateway.example"),
+        ("SECRET", "short"),
+        ("SECRET", ""),
+        ("TIMEOUT", "0"),
+        ("TIMEOUT", "soon"),
+        ("RETRY", "-1"),
+    ],
+)
+def test_a_gateway_that_is_wrong_is_refused_by_its_variable(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    right = {"URL": "https://gateway.example", "SECRET": "a secret of theirs"}
+    environ = {
+        f"DAYBOOK_GATEWAY_CITY_{part}": text for part, text in (right | {name: value}).items()
+    }
+
+    with pytest.raises(SettingsError, match=f"^DAYBOOK_GATEWAY_CITY_{name} "):
+        read_settings({"DAYBOOK_DATA": str(tmp_path), **environ})

@@ -6,13 +6,13 @@ from types import ModuleType
 
 import pytest
 
-from domain import refusals
+from domain import reconciliation_refusals, refusals
 from domain.bills import bill_refusals
 from domain.loans import loan_refusals
 from domain.refusals import Refused
 
 # Each draws a tree of its own; those after the first hang their leaves on its kinds.
-MODULES = (refusals, bill_refusals, loan_refusals)
+MODULES = (refusals, bill_refusals, loan_refusals, reconciliation_refusals)
 
 
 def every_refusal() -> list[type[Refused]]:

@@ -92,8 +92,12 @@ from domain.facts import Fact
 from domain.labels import Labelled
 from domain.periods import CloseAsked, Reopened, Sealed, YearEnded
 from domain.periods import Closed as PeriodClosed
+from domain.reconciliation import ReconciliationMade
 from domain.statement import Letterhead, StatementIssued
+from domain.work_items import Difference, WorkItemFact, WorkItemOpened, WorkItemResolved
+from domain.work_items import evolve as evolve_work_item
 from ledger.biller_posting_rules import entry_for_biller
+from ledger.clearing_rules import entry_for_work_item
 from ledger.interest_rules import interest_entry
 from ledger.journal import Entry, JournalEvent, Recorded, mirrored
 from ledger.posting_rules import entry_for
@@ -195,6 +199,19 @@ def _paid(**changed: Any) -> dict[str, Any]:
     return {"standing": _bill(payments=(payment,)), "payment_id": 61}
 
 
+DIFFERENCE = Difference(
+    kind="duplicate",
+    gateway="city",
+    settlement_date=dt.date(2024, 2, 29),
+    key="payment-7",
+    currency="CZK",
+    payment_id=7,
+    ours=150_000,
+    theirs=150_000,
+    detail="line 2 of this payment",
+    occurrence=2,
+)
+
 FACTS: tuple[Fact, ...] = (
     Registered(role="user"),
     Opened(terms=TERMS, balance=0),
@@ -289,6 +306,20 @@ BILL_FACTS: tuple[Fact, ...] = (
     AutopayResumed(rule=RULE),
     AutopayTried(rule=RULE),
 )
+
+GATEWAY_FACTS: tuple[Fact, ...] = (
+    WorkItemOpened(difference=DIFFERENCE),
+    WorkItemResolved(difference=DIFFERENCE, resolution="returned"),
+    ReconciliationMade(
+        gateway="city",
+        settlement_date=dt.date(2024, 2, 29),
+        sha256="9f" * 32,
+        lines=40,
+        matched=38,
+        settled=37,
+        differences={"missing_here": 1, "duplicate": 1},
+    ),
+)
 _UNDONE: dict[type[Fact], Fact] = {
     CreditReversed: Deposited(amount=2500, balance=2500, terms=1),
     DebitReversed: Withdrawn(amount=2500, balance=0, terms=1),
@@ -308,6 +339,8 @@ STREAMS = {
     "autopay": "autopay-9",
     "interest": "interest-456",
     "rate-plan": "rate-plan-savings-EUR",
+    "work-item": "work-item-4",
+    "reconciliation": "reconciliation-2",
 }
 
 
@@ -320,6 +353,8 @@ def _entry(fact: Fact) -> Entry:
         return entry_for_biller(fact, "biller-3")
     if isinstance(fact, InterestFact):
         return interest_entry(fact, "interest-456")
+    if isinstance(fact, WorkItemFact):
+        return entry_for_work_item(fact, evolve_work_item(None, fact, 4))
     return entry_for(fact, "account-456", TERMS) if isinstance(fact, Movement) else ()
 
 
@@ -349,6 +384,7 @@ SAMPLES: dict[str, Recorded] = {
         (1, FACTS),
         (101, BILL_FACTS),
         (201, END_OF_DAY_FACTS),
+        (301, GATEWAY_FACTS),
         (1001, LOAN_FACTS),
         (1101, LOAN_ACCOUNT_FACTS),
     )
