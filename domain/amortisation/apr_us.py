@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from typing import Literal, NamedTuple, TypeAlias
 
-from domain.amortisation.arithmetic import EXACT, ZERO, divide
+from domain.amortisation.arithmetic import EXACT, divide
 from domain.amortisation.due_dates import add_months, whole_months_back
-from domain.amortisation.rates_of_return import Flow, Moment, merged, powers, root
+from domain.amortisation.rates_of_return import Flow, Moment, Worth, merged, powers, root, worth_of
 
 Kind: TypeAlias = Literal["years", "months", "semimonths", "days"]
 
@@ -62,16 +62,15 @@ def _rate_of_unit_period(timed: Sequence[tuple[Moment, Decimal]]) -> Decimal:
     """(b)(8): each amount is worth amount / ((1 + f i) (1 + i)^t)."""
     by_time = sorted(timed, key=lambda one: one[0].whole)
 
-    def value(x: Decimal) -> tuple[Decimal, Decimal]:
+    def value(x: Decimal) -> Worth:
         grown = x.exp()
         power, rate = powers(divide(1, grown)), grown - 1
-        worth = slope = ZERO
+        terms = []
         for (whole, rest), amount in by_time:
             simple = 1 + rest * rate
-            term = divide(amount * power(whole), simple)
-            worth += term
-            slope -= term * (whole + divide(rest * grown, simple))
-        return worth, slope
+            time = whole + divide(rest * grown, simple)
+            terms.append((divide(amount * power(whole), simple), time))
+        return worth_of(terms)
 
     longest = Decimal(by_time[-1][0].whole + 1)
     return root(value, longest, "annual percentage rate").exp() - 1

@@ -11,6 +11,9 @@ from decimal import (
 )
 from typing import Final, Literal, TypeAlias
 
+from domain.money import MINOR_UNITS_MAX
+from domain.refusals import AmountTooLarge
+
 Rounding: TypeAlias = Literal["half_even", "half_up"]
 
 # Enter it with `localcontext(EXACT)` before calculating with operators: the context of a thread has
@@ -32,7 +35,12 @@ def divide(numerator: Decimal | int, denominator: Decimal | int) -> Decimal:
 
 
 def rounded(amount: Decimal, rounding: Rounding, multiple_of: int = 1) -> int:
-    """The nearest multiple; a tie goes to the even multiple or away from zero, by the mode."""
+    """The nearest multiple; a tie goes to the even multiple or away from zero, by the mode.
+
+    Refused beyond `MINOR_UNITS_MAX`: no such amount can be told or posted.
+    """
+    if abs(amount) > MINOR_UNITS_MAX:
+        raise AmountTooLarge(amount=f"{amount:.3e} minor units")
     multiples = amount if multiple_of == 1 else divide(amount, multiple_of)
     exact = EXACT.quantize(multiples, _NOISE)
     return int(exact.to_integral_value(_MODES[rounding])) * multiple_of

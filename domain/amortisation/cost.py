@@ -11,6 +11,7 @@ from domain.amortisation.day_counts import DayCount
 from domain.amortisation.periods import period_years
 from domain.amortisation.rates_of_return import Flow
 from domain.amortisation.terms import Instalment, ScheduleTerms
+from domain.refusals import NoRateOfReturn
 
 # How many of its years a convention makes of a calendar year of 365 days.
 _YEARS_A_YEAR: Final[dict[DayCount, Decimal]] = {
@@ -60,4 +61,6 @@ def _effective_rate(terms: ScheduleTerms, flows: Sequence[Flow]) -> Decimal:
                 of_period = rate * years * period_years(terms)
             case "periodic":
                 of_period = rate
+        if of_period <= -1:
+            raise NoRateOfReturn(rate="effective rate")
         return ((1 + of_period) ** divide(1, period_years(terms)) - 1) * 100

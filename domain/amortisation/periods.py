@@ -10,6 +10,7 @@ from domain.amortisation.arithmetic import ONE, ZERO, divide
 from domain.amortisation.day_counts import ADDITIVE, THIRTY, Stretch, year_fraction
 from domain.amortisation.due_dates import Unit, add_units, due_dates, whole_months_back
 from domain.amortisation.terms import RateChange, ScheduleTerms
+from domain.refusals import TermsContradict
 
 _UNITS_A_YEAR: Final[dict[Unit, Decimal]] = {
     "months": Decimal(12),
@@ -149,5 +150,7 @@ class Accrual:
                     earned = (1 + rate) ** years - 1
                 case "periodic":
                     earned = divide(rate * years, period_years(self._terms))
+            if earned <= -1:
+                raise TermsContradict(field="rate", why="takes more than all in one period")
             self._known[key] = earned
         return self._known[key]

@@ -27,8 +27,16 @@ class Moment(NamedTuple):
     rest: Decimal
 
 
-# The value at x and its slope there.
-Value: TypeAlias = Callable[[Decimal], tuple[Decimal, Decimal]]
+class Worth(NamedTuple):
+    """What is advanced and what is paid are worth at x, both above zero, and the slopes there."""
+
+    advanced: Decimal
+    paid: Decimal
+    advanced_slope: Decimal
+    paid_slope: Decimal
+
+
+Value: TypeAlias = Callable[[Decimal], Worth]
 
 _FORCE_MAX: Final = 4_096  # doubling overnight is 253
 _EXPONENT_MAX: Final = 2_000_000  # e to this is a Decimal still
@@ -44,17 +52,15 @@ def effective_rate(
         years = [divide(moment.whole, units_a_year) + moment.rest for moment, _ in timed]
         by_time = sorted(zip(timed, years, strict=True), key=lambda one: one[0][0].whole)
 
-        def value(x: Decimal) -> tuple[Decimal, Decimal]:
+        def value(x: Decimal) -> Worth:
             power = powers((-x * divide(1, units_a_year)).exp())
             rests: dict[Decimal, Decimal] = {}
-            worth = slope = ZERO
+            terms = []
             for (moment, amount), time in by_time:
                 if moment.rest not in rests:
                     rests[moment.rest] = (-x * moment.rest).exp()
-                term = amount * power(moment.whole) * rests[moment.rest]
-                worth += term
-                slope -= term * time
-            return worth, slope
+                terms.append((amount * power(moment.whole) * rests[moment.rest], time))
+            return worth_of(terms)
 
         return (root(value, max(years), name).exp() - 1) * 100
 
@@ -75,26 +81,44 @@ def powers(one: Decimal) -> Callable[[int], Decimal]:
     return power
 
 
-def root(value: Value, years_max: Decimal, name: str) -> Decimal:
-    """Where the value is zero: the root that a search outwards from x = 0 meets first.
+def worth_of(terms: Iterable[tuple[Decimal, Decimal]]) -> Worth:
+    """Of flows discounted to the beginning, each with its time; a slope is by the force of interest."""
+    advanced = paid = advanced_slope = paid_slope = ZERO
+    for term, time in terms:
+        if term > 0:
+            advanced += term
+            advanced_slope -= term * time
+        else:
+            paid -= term
+            paid_slope += term * time
+    return Worth(advanced, paid, advanced_slope, paid_slope)
 
-    Raises `NoRateOfReturn` when the value has one sign wherever it was looked at.
+
+def root(value: Value, years_max: Decimal, name: str) -> Decimal:
+    """Where both are worth the same: the root that a search outwards from x = 0 meets first.
+
+    Newton's steps are on the logarithm of their ratio, which is nearly straight. Raises `NoRateOfReturn`
+    when one is worth more wherever it was looked at.
     """
-    at_zero, _ = value(ZERO)
-    if at_zero == 0:
+    at_zero = value(ZERO)
+    if at_zero.advanced == at_zero.paid:
         return ZERO
-    low, high = _bracket(value, at_zero > 0, years_max, name)
-    rising = value(high)[0] > 0
+    if not (at_zero.advanced and at_zero.paid):
+        raise NoRateOfReturn(rate=name)
+    low, high = _bracket(value, years_max, name)
+    rising = _is_above(value(high))
     x = divide(low + high, 2)
     for _ in range(_STEPS_MAX):
-        worth, slope = value(x)
-        if worth == 0:
+        worth = value(x)
+        if worth.advanced == worth.paid:
             return x
-        if (worth > 0) is rising:
+        if _is_above(worth) is rising:
             high = x
         else:
             low = x
-        following = x - divide(worth, slope) if slope else low
+        slope = divide(worth.advanced_slope, worth.advanced) - divide(worth.paid_slope, worth.paid)
+        ratio = divide(worth.advanced, worth.paid).ln()
+        following = x - divide(ratio, slope) if slope else low
         if not low < following < high:
             following = divide(low + high, 2)
         if abs(following - x) <= _CLOSE * max(ONE, abs(x)):
@@ -103,16 +127,18 @@ def root(value: Value, years_max: Decimal, name: str) -> Decimal:
     return x
 
 
-def _bracket(
-    value: Value, above_at_zero: bool, years_max: Decimal, name: str
-) -> tuple[Decimal, Decimal]:
-    size = Decimal("0.0625")
-    inner = ZERO
+def _is_above(worth: Worth) -> bool:
+    return worth.advanced > worth.paid
+
+
+def _bracket(value: Value, years_max: Decimal, name: str) -> tuple[Decimal, Decimal]:
+    above_at_zero = _is_above(value(ZERO))
+    size, inner = Decimal("0.0625"), ZERO
     bound = min(Decimal(_FORCE_MAX), divide(_EXPONENT_MAX, max(years_max, ONE)))
     while size <= bound:
-        if (value(size)[0] > 0) is not above_at_zero:
+        if _is_above(value(size)) is not above_at_zero:
             return inner, size
-        if (value(-size)[0] > 0) is not above_at_zero:
+        if _is_above(value(-size)) is not above_at_zero:
             return -size, -inner
         inner, size = size, size * 2
     raise NoRateOfReturn(rate=name)

@@ -139,6 +139,7 @@ def check_terms(terms: ScheduleTerms) -> None:
             "growth",
             "goes with the method graduated",
         ),
+        (terms.growth <= -100, "growth", "leaves nothing to pay after a year"),
         (
             (terms.method == "percent_of_balance") is not (terms.percent > 0),
             "percent",
