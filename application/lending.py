@@ -108,6 +108,7 @@ def loan_command(
     decision: Callable[[Books, Loan, Transaction], list[Transaction]],
     *,
     accounts: Sequence[int] = (),
+    more_streams: Sequence[str] = (),
     **asked: Any,
 ) -> Command:
     """A command on a loan and accounts. `decision` is given the transaction with its dates.
@@ -126,4 +127,5 @@ def loan_command(
 
     request = {"call": call, "loan_id": loan_id, **asked, **details.request()}
     streams = [stream_of(loan_id), *(account_stream(account_id) for account_id in accounts)]
-    return ask.command(request, (*streams, *late_streams(details)), decide)
+    also = {*late_streams(details), *more_streams}
+    return ask.command(request, (*streams, *also), decide)

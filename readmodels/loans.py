@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from domain.loans.history import Happening, Lived, lived
+from domain.loans.history import Lived, lived
 from domain.loans.loan import Loan, restore, stream_of
 from domain.loans.loan_facts import Agreement
 from ledger.journal import Recorded, decode
+from ledger.loan_history import happenings
 from readmodels.moments import Moment
 from readmodels.reading import Connection, page_size
 
@@ -107,19 +108,6 @@ async def loan_events(connection: Connection, loan_id: int, known_at: int) -> li
     return [
         Recorded(stream, version, position, decode(tag, state))
         for stream, version, position, tag, state in await found.fetchall()
-    ]
-
-
-def happenings(events: list[Recorded]) -> list[Happening]:
-    return [
-        Happening(
-            recorded.originator_version,
-            recorded.event.transaction_id,
-            recorded.event.booking_date,
-            recorded.event.value_date,
-            recorded.event.fact,
-        )
-        for recorded in events
     ]
 
 

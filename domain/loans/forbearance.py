@@ -41,16 +41,7 @@ def charge(loan: Loan, amount: int, on: dt.date) -> list[Dated]:
 def waive(loan: Loan, component: Component, amount: int | None, on: dt.date) -> list[Dated]:
     """Give up what is open of a component, or part of it; of principal, what is due."""
     course = _begun(loan, on)
-    figures = course.figures
-    due = sum(
-        each.amount for each in dues(course.terms, figures, on) if each.component == "principal"
-    )
-    open_amount = {
-        "principal": due,
-        "interest": figures.interest + figures.suspended,
-        "fee": figures.fees,
-        "penalty": figures.penalties,
-    }[component]
+    open_amount = open_amounts(course.loan, on)[component]
     amount = open_amount if amount is None else amount
     if amount > open_amount or not amount:
         raise WaiverAboveOpen(
@@ -65,10 +56,22 @@ def waive(loan: Loan, component: Component, amount: int | None, on: dt.date) -> 
         fees=amount if component == "fee" else 0,
         penalties=amount if component == "penalty" else 0,
     )
-    left, suspended = paid(course.terms, figures, parts, on)
+    left, suspended = paid(course.terms, course.figures, parts, on)
     course.move(on, Waived, left, parts=parts, suspended=suspended)
     course.close_if_settled(on)
     return course.facts
+
+
+def open_amounts(loan: Loan, on: dt.date) -> dict[Component, int]:
+    """What can be given up of each component: all that is earned or charged, and principal if due."""
+    figures = loan.figures
+    due = dues(loan.terms, figures, on)
+    return {
+        "principal": sum(each.amount for each in due if each.component == "principal"),
+        "interest": figures.interest + figures.suspended,
+        "fee": figures.fees,
+        "penalty": figures.penalties,
+    }
 
 
 def pause(loan: Loan, first: dt.date, last: dt.date, on: dt.date) -> list[Dated]:

@@ -17,6 +17,7 @@ class Happening(NamedTuple):
 
     version: int
     transaction_id: int
+    command: str
     booked: dt.date
     valued: dt.date
     fact: LoanFact
@@ -49,7 +50,11 @@ def lived(
         if as_of is not None and happening.booked > as_of:
             continue
         if isinstance(fact, AgreementUndone | MovementUndone):
-            standing = [each for each in standing if each.happening.version != fact.undoes]
+            # Mostly it is the newest that stands.
+            if standing and standing[-1].happening.version == fact.undoes:
+                standing.pop()
+            else:
+                standing = [each for each in standing if each.happening.version != fact.undoes]
         else:
             loan = Loan(loan_id, terms, terms_version, fact.figures, happening.version)
             standing.append(Lived(happening, loan))

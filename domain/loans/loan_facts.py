@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from domain.facts import Fact, stored_as
 from domain.loans.loan_terms import NOTHING, Figures, LoanTerms, Parts
+from domain.loans.products import Excess
 
 
 class Agreement(Fact, frozen=True, kw_only=True, omit_defaults=True):
@@ -143,7 +144,7 @@ class Repaid(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
     parts: Parts
     suspended: int = 0
     from_account: int | None = None
-    excess: str | None = None
+    excess: Excess | None = None
     counterparty: str | None = None
 
 

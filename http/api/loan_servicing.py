@@ -1,6 +1,7 @@
 """Loans that were paid out: money in and back, what is charged or given up, and what is taken as lost."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import msgspec
@@ -12,10 +13,21 @@ from api.call import Call
 from api.documents import described
 from api.loans import CHANGES, DatedBody, GivingReason, loan_answer, loan_written
 from api.parameters import Id, Text
+from api.problems import NotYetRead
 from api.strict_json import Amount, Rate
+from application import loan_restating as restating
 from application import loan_servicing as servicing
+from application.books import Command
+from application.commands import Details
+from application.pools import borrowed
+from domain.loans.loan_refusals import LoanNotFound
 from domain.loans.products import Component, Excess
 from domain.refusals import NotPermitted
+from ledger.journal import Recorded
+from readmodels.loans import loan_events
+
+READINGS_MAX: Final = 5
+POSITION_MAX: Final = 2**62
 
 
 class Repaying(DatedBody, forbid_unknown_fields=True, kw_only=True):
@@ -63,6 +75,11 @@ class Rescheduling(DatedBody, forbid_unknown_fields=True, kw_only=True):
     forborne: bool = False
 
 
+class UndoingOnLoan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    transaction_id: Id
+    reason: Annotated[Text, msgspec.Meta(examples=["the payment bounced"])]
+
+
 class Recovering(DatedBody, forbid_unknown_fields=True, kw_only=True):
     amount: Annotated[Amount, msgspec.Meta(examples=[250.0])]
     account_id: Id | None = None
@@ -74,11 +91,15 @@ async def repay(request: Call, loan_id: FromPath[int], data: JSONBody[Repaying])
     """What is due is paid first, in the order of the product. Money for all that is owed ends it."""
     if request.actor.role == "user" and data.account_id is None:
         raise NotPermitted(role="user", action="repay from outside the bank")
+    details = data.details()
+    on = details.value_date or details.booking_date
+    if on is not None and on < request.bank.today():
+        return await _repaid_late(request, loan_id, data, details)
     command = servicing.repay(
         loan_answer(request),
         loan_id,
         data.amount,
-        data.details(),
+        details,
         account_id=data.account_id,
         excess=data.excess,
         counterparty=data.counterparty,
@@ -166,6 +187,60 @@ async def recover(request: Call, loan_id: FromPath[int], data: JSONBody[Recoveri
     return await loan_written(request, command, loan_id, *_touched(data.account_id))
 
 
+@post("/loans/{loan_id:int}/undo", **described("Undo a transaction of a loan", CHANGES))
+async def undo(request: Call, loan_id: FromPath[int], data: JSONBody[UndoingOnLoan]) -> ASGIApp:
+    """A repayment that bounced, a disbursement, a fee, a waiver, a new schedule, a charge-off. What
+    came after it is taken back and told anew; nothing is edited."""
+    details = Details(reason=data.reason)
+
+    def command(history: list[Recorded]) -> Command:
+        return restating.undo_transaction(
+            loan_answer(request), loan_id, history, data.transaction_id, details
+        )
+
+    return await _restated(request, loan_id, command)
+
+
+async def _repaid_late(request: Call, loan_id: int, data: Repaying, details: Details) -> ASGIApp:
+    """Money of an earlier day. It is for staff, as every late entry is."""
+    if request.actor.role == "user":
+        raise NotPermitted(role="user", action="name a booking date")
+
+    def command(history: list[Recorded]) -> Command:
+        return restating.repay_late(
+            loan_answer(request),
+            loan_id,
+            history,
+            data.amount,
+            details,
+            account_id=data.account_id,
+            excess=data.excess,
+            counterparty=data.counterparty,
+        )
+
+    return await _restated(request, loan_id, command)
+
+
+async def _restated(
+    request: Call,
+    loan_id: int,
+    command: Callable[[list[Recorded]], Command],
+) -> ASGIApp:
+    """Read the loan's history and have the command decided on it; again where more was written since."""
+    for _ in range(READINGS_MAX):
+        async with borrowed(request.bank.reads) as connection:
+            history = await loan_events(connection, loan_id, POSITION_MAX)
+        if not history:
+            raise LoanNotFound(loan_id=loan_id)
+        try:
+            made = command(history)
+            touched = [int(s.removeprefix("account-")) for s in made.streams if "account-" in s]
+            return await loan_written(request, made, loan_id, *touched)
+        except restating.LoanReadTooEarly:
+            continue
+    raise NotYetRead
+
+
 def _touched(account_id: int | None) -> tuple[int, ...]:
     return () if account_id is None else (account_id,)
 
@@ -180,4 +255,5 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     charge_off,
     write_off,
     recover,
+    undo,
 ]

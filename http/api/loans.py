@@ -18,6 +18,7 @@ from application import lending, loans
 from application.books import Answer, Command, Posted
 from application.commands import Ask, Details
 from domain.loans.loan import Loan
+from domain.loans.loan_facts import Disbursed, Repaid
 from readmodels.loans import loan_at
 
 Reasons: TypeAlias = Annotated[list[Text], msgspec.Meta(min_length=1, max_length=4)]
@@ -103,18 +104,23 @@ def loan_answer(call: Call, status: int = 201) -> Ask:
     today = call.bank.today()
 
     def answer(posted: list[Posted]) -> Answer:
-        one = posted[-1]
+        one = next((each for each in posted if _is_told(each)), posted[-1])
         states = [d.state for each in posted for d in each.transaction.drafts]
         loan = next(state for state in reversed(states) if isinstance(state, Loan))
         fields = loan_fields(loan, max(today, loan.figures.through))
         changed = LoanChanged(
             transaction_id=one.transaction_id,
-            position=one.position,
+            position=posted[-1].position,
             **fields,  # type: ignore[arg-type]
         )
         return Answer(status, encode(changed))
 
     return asked_by(call, answer)
+
+
+def _is_told(posted: Posted) -> bool:
+    """Whether it is what was asked for, and not what had to go before or came after."""
+    return any(isinstance(fact, Repaid | Disbursed) for fact in posted.facts)
 
 
 async def loan_written(call: Call, command: Command, loan_id: int, *account_ids: int) -> ASGIApp:

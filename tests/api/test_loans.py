@@ -4,9 +4,15 @@ import asyncio
 import datetime as dt
 from typing import Any
 
+import psycopg
+
 from application import clock
+from application.commands import Details
+from application.loan_days import end_loan_day
 from daybook.end_of_day.loans import COLLECTIONS, DAYS
 from daybook.end_of_day.run import Bank, end_days
+from tests.bank import Bank as Writing
+from tests.bank import ask
 from tests.running_api import Person, RunningApi
 
 TODAY = clock.now().date()
@@ -269,3 +275,94 @@ def test_a_loan_written_off_takes_two_people_and_can_still_be_recovered(api: Run
     assert (recovered["status"], recovered["debt_charged_off"]) == ("written_off", 10000)
     above = one.post(f"/v1/loans/{loan_id}/recover", {"amount": 10001})
     assert code(above) == (409, "recovery-above-debt")
+
+
+def test_a_repayment_told_late_counts_from_its_day_and_what_was_known_stays_known(
+    api: RunningApi,
+) -> None:
+    borrower, officer, teller = api.person(), api.person("loan_officer"), api.person("teller")
+    began = TODAY - 45 * DAY
+    loan_id = lent(borrower, officer, api.account(borrower), began)
+    due = dt.date.fromisoformat(
+        borrower.get(f"/v1/loans/{loan_id}/schedule").json()["instalments"][0]["due"]
+    )
+    # What was paid out is gone, so that nothing can be collected.
+    account_id = borrower.get(f"/v1/loans/{loan_id}").json()["account_id"]
+    borrower.post(f"/v1/accounts/{account_id}/withdraw", {"amount": 12000})
+    end_loan_days(api, loan_id, began, TODAY - DAY)
+    before = officer.get(f"/v1/loans/{loan_id}").json()
+    assert (before["bucket"], before["penalties"]) == ("1-29", 10)
+
+    body = {"amount": 3151.49, **late(due)}
+    forbidden = borrower.post(f"/v1/loans/{loan_id}/repay", body | {"account_id": account_id})
+    after = done(teller.post(f"/v1/loans/{loan_id}/repay", body, key="late"))
+    again = done(teller.post(f"/v1/loans/{loan_id}/repay", body, key="late"))
+
+    assert code(forbidden) == (403, "not-permitted")
+    assert again == after
+    assert (after["bucket"], after["penalties"], after["principal"]) == ("current", 0, 9088.51)
+    known = {"known_at": before["position"], "as_of": str(TODAY)}
+    then = officer.get(f"/v1/loans/{loan_id}", **known).json()
+    assert (then["penalties"], then["principal"]) == (10, 12000)
+    on_the_day = officer.get(f"/v1/loans/{loan_id}", as_of=str(due)).json()
+    assert (on_the_day["principal"], on_the_day["interest"]) == (9088.51, 0)
+    schedule = officer.get(f"/v1/loans/{loan_id}/schedule").json()
+    assert [row["status"] for row in schedule["instalments"]] == ["paid", "due", "due", "due"]
+    assert suspended_items(api) == 0
+
+
+def test_an_undone_repayment_gives_the_money_back_and_the_debt_too(api: RunningApi) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    account_id = api.account(borrower)
+    loan_id = lent(borrower, officer, account_id)
+    body = {"amount": 5000, "account_id": account_id, "excess": "lower_instalment"}
+    repaid = done(borrower.post(f"/v1/loans/{loan_id}/repay", body))
+    assert repaid["principal"] == 7000
+
+    undo = {"transaction_id": repaid["transaction_id"], "reason": "entered on the wrong loan"}
+    undone = done(officer.post(f"/v1/loans/{loan_id}/undo", undo))
+    again = officer.post(f"/v1/loans/{loan_id}/undo", undo)
+    plain = officer.post(f"/v1/transactions/{repaid['transaction_id']}/reverse", {"reason": "why"})
+
+    assert (undone["principal"], undone["overpaid"]) == (12000, 0)
+    assert borrower.get(f"/v1/accounts/{account_id}/balance").json()["balance"] == 12000
+    assert code(again) == (409, "nothing-to-undo")
+    assert plain.status_code in (403, 409)
+    payments = [
+        row["payment"]
+        for row in borrower.get(f"/v1/loans/{loan_id}/schedule").json()["instalments"]
+    ]
+    assert payments == [3151.49] * 3 + [3151.47]
+
+
+def test_a_disbursement_is_undone_while_the_money_is_there(api: RunningApi) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    account_id = api.account(borrower)
+    loan_id = lent(borrower, officer, account_id)
+    (line,) = borrower.get(f"/v1/accounts/{account_id}/history").json()
+
+    undo = {"transaction_id": line["transaction_id"], "reason": "paid to the wrong account"}
+    undone = done(officer.post(f"/v1/loans/{loan_id}/undo", undo))
+
+    assert (undone["status"], undone["disbursed"]) == ("accepted", 0)
+    assert borrower.get(f"/v1/accounts/{account_id}/balance").json()["balance"] == 0
+
+
+def end_loan_days(api: RunningApi, loan_id: int, first: dt.date, last: dt.date) -> None:
+    """The days of one loan, where the bank has ended days already."""
+    with Writing(api.conninfo) as bank:
+        for n in range((last - first).days + 1):
+            details = Details(booking_date=first + n * DAY, reason="end of day")
+            answer = bank.submit(end_loan_day(ask(f"{loan_id}/{n}"), loan_id, details))
+            assert answer.status == 201, answer.body
+
+
+def suspended_items(api: RunningApi) -> int:
+    """What hangs between two streams: nothing, at any commit."""
+    with psycopg.connect(api.conninfo) as connection:
+        row = connection.execute(
+            "SELECT coalesce(sum(debit - credit), 0) FROM readmodels.journal_lines"
+            " WHERE ledger_account = 2320"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])

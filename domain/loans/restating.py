@@ -1,0 +1,276 @@
+"""What was not told in time: a repayment of an earlier day, or something that did not happen.
+
+Nothing is edited. The events after the day are taken back one by one, newest first, each by an event
+that restores what was before it; then the days are told anew, in order, with what borrower and bank did
+on them and with what each day brings by itself. What was known before stays readable as it was known.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+from domain.loans.arrears import DAY, end_of_day
+from domain.loans.forbearance import charge, open_amounts, pause, waive
+from domain.loans.history import Happening, Lived
+from domain.loans.loan import Course, Dated, Loan
+from domain.loans.loan_facts import (
+    Agreement,
+    AgreementUndone,
+    ChargedOff,
+    Disbursed,
+    InterestAccrued,
+    LoanClosed,
+    LoanFact,
+    LoanFeeCharged,
+    MovementUndone,
+    NonAccrualEnded,
+    NonAccrualStarted,
+    OverpaymentApplied,
+    OverpaymentRefunded,
+    PastDueMarked,
+    Paused,
+    PenaltyCharged,
+    Reamortised,
+    Recovered,
+    Repaid,
+    Rescheduled,
+    Waived,
+    WriteOffAsked,
+    WrittenOff,
+)
+from domain.loans.loan_refusals import LoanChangedSince, LoanMovedOn, NothingToUndo
+from domain.loans.products import Component
+from domain.loans.repaying import disburse, refund, repay
+
+# What a day brings by itself.
+OF_A_DAY: Final = (
+    InterestAccrued,
+    PastDueMarked,
+    PenaltyCharged,
+    NonAccrualStarted,
+    NonAccrualEnded,
+    OverpaymentApplied,
+)
+# What follows from a repayment, beside those, and comes again with it.
+OF_A_PAYMENT: Final = (Reamortised, LoanClosed)
+# What was agreed or decided on the loan as it stood: it cannot be told anew without those who did.
+DECIDED: Final = (Rescheduled, ChargedOff, WriteOffAsked, WrittenOff, Recovered)
+UNDOABLE: Final = (
+    Disbursed,
+    Repaid,
+    OverpaymentRefunded,
+    Waived,
+    LoanFeeCharged,
+    Rescheduled,
+    ChargedOff,
+    Recovered,
+)
+
+
+# What is done on a loan as it stands on a day.
+Act: TypeAlias = Callable[[Loan, dt.date], list[Dated]]
+
+
+class Restated(NamedTuple):
+    """A fact with the day it counts from and the day it is booked on.
+
+    `undone` is what it takes back, whose entry it mirrors.
+    """
+
+    on: dt.date
+    booked: dt.date
+    fact: LoanFact
+    undone: Happening | None = None
+
+
+def insert(
+    life: Sequence[Lived], on: dt.date, booked: dt.date, told: Act, *, ended: dt.date | None
+) -> list[Restated]:
+    """What follows from something told late: `told` is decided on the loan as it stood on the day.
+
+    It comes after what was done on that day, and before what the day brought by itself. `ended` is the
+    last day that the bank has ended: what those days bring is told again, also where it was nothing.
+    Refused: a day before the first disbursement, and one that a decision on the loan was made after.
+    """
+    begun = next(
+        (n for n, each in enumerate(life) if isinstance(each.happening.fact, Disbursed)), None
+    )
+    loan = life[-1].loan
+    if begun is None or on < life[begun].happening.valued:
+        raise LoanMovedOn(loan_id=loan.loan_id, on=on, through=loan.figures.through)
+    commands = _commands(life)
+    cut = next(
+        (
+            n
+            for n, each in enumerate(life)
+            if n > begun
+            and (
+                each.happening.valued > on
+                or (each.happening.valued == on and each.happening.command not in commands)
+            )
+        ),
+        len(life),
+    )
+    return _told_anew(life, cut, None, (on, booked, told), ended)
+
+
+def undo(life: Sequence[Lived], transaction_id: int, *, ended: dt.date | None) -> list[Restated]:
+    """Take back what a transaction did to the loan; what came after it is told anew without it."""
+    loan = life[-1].loan
+    target = next(
+        (
+            n
+            for n, each in enumerate(life)
+            if each.happening.transaction_id == transaction_id
+            and isinstance(each.happening.fact, UNDOABLE)
+            and not _is_early_fee(each.happening.fact)
+        ),
+        None,
+    )
+    if target is None:
+        raise NothingToUndo(transaction_id=transaction_id, loan_id=loan.loan_id)
+    cut = target
+    while _comes_with(life[cut - 1].happening, life[target].happening):
+        cut -= 1
+    return _told_anew(life, cut, target, None, ended)
+
+
+def _is_early_fee(fact: LoanFact) -> bool:
+    return isinstance(fact, LoanFeeCharged) and fact.early
+
+
+def _comes_with(before: Happening, target: Happening) -> bool:
+    """Whether an event was made by the target's command, for the sake of the target."""
+    return before.command == target.command and (
+        _is_early_fee(before.fact) or isinstance(before.fact, Reamortised | OverpaymentApplied)
+    )
+
+
+def _told_anew(
+    life: Sequence[Lived],
+    cut: int,
+    without: int | None,
+    late: tuple[dt.date, dt.date, Act] | None,
+    ended: dt.date | None,
+) -> list[Restated]:
+    tail = life[cut:]
+    for number, each in enumerate(tail, cut):
+        if number != without and isinstance(each.happening.fact, DECIDED):
+            raise LoanChangedSince(
+                loan_id=each.loan.loan_id,
+                change=each.happening.fact.TAG.split(".")[1],
+                on=each.happening.valued,
+            )
+    course = Course(life[-1].loan)
+    restated = list(_taken_back(course, life, cut))
+    actions = [
+        (each.happening.valued, each.happening.booked, _again(each.happening.fact))
+        for number, each in enumerate(tail, cut)
+        if number != without and _is_action(each.happening.fact)
+    ]
+    if late is not None:
+        actions.append(late)
+    nights = _nights(life, cut, late[0] if late else tail[0].happening.valued, ended)
+    restated += _days_again(course, nights, actions)
+    return restated
+
+
+def _nights(
+    life: Sequence[Lived], cut: int, first: dt.date, ended: dt.date | None
+) -> dict[dt.date, dt.date]:
+    """The days from the first on whose end was run, and the day that was booked on."""
+    nights: dict[dt.date, dt.date] = {}
+    while ended is not None and first <= ended:
+        nights[first] = first
+        first += DAY
+    commands = _commands(life)
+    for each in life[cut:]:
+        if isinstance(each.happening.fact, OF_A_DAY) and each.happening.command not in commands:
+            nights[each.happening.valued] = each.happening.booked
+    return nights
+
+
+def _commands(life: Sequence[Lived]) -> set[str]:
+    """The commands that did something, beside those of the days by themselves."""
+    return {each.happening.command for each in life if _is_action(each.happening.fact)}
+
+
+def _taken_back(course: Course, life: Sequence[Lived], cut: int) -> Iterator[Restated]:
+    for index in range(len(life) - 1, cut - 1, -1):
+        happening, before = life[index].happening, life[index - 1].loan
+        if isinstance(happening.fact, Agreement):
+            course.agree(
+                happening.valued,
+                AgreementUndone,
+                before.terms,
+                before.figures,
+                undoes=happening.version,
+            )
+        else:
+            course.move(happening.valued, MovementUndone, before.figures, undoes=happening.version)
+        yield Restated(happening.valued, happening.booked, course.facts[-1].fact, happening)
+
+
+def _days_again(
+    course: Course,
+    nights: Mapping[dt.date, dt.date],
+    actions: Sequence[tuple[dt.date, dt.date, Act]],
+) -> Iterator[Restated]:
+    """Day by day: what was done on it, and then what it brings, where its end was run before."""
+    for day in sorted({*nights, *(on for on, _, _ in actions)}):
+        for on, booked, again in actions:
+            if on == day:
+                yield from _added(course, again(course.loan, on), booked)
+        if day in nights:
+            yield from _added(course, end_of_day(course.loan, day), nights[day])
+
+
+def _added(course: Course, facts: list[Dated], booked: dt.date) -> Iterator[Restated]:
+    for dated in facts:
+        course.add(dated.on, dated.fact)
+        yield Restated(dated.on, booked, dated.fact)
+
+
+def _is_action(fact: LoanFact) -> bool:
+    return not isinstance(fact, (*OF_A_DAY, *OF_A_PAYMENT)) and not _is_early_fee(fact)
+
+
+def _again(fact: LoanFact) -> Act:
+    """The same done again, on the loan as it stands then."""
+    if isinstance(fact, Repaid):
+        return lambda loan, on: repay(
+            loan,
+            fact.amount,
+            on,
+            excess=fact.excess,
+            from_account=fact.from_account,
+            counterparty=fact.counterparty,
+        )
+    if isinstance(fact, OverpaymentRefunded):
+        return lambda loan, on: refund(loan, fact.amount, on, to_account=fact.to_account)
+    if isinstance(fact, LoanFeeCharged):
+        return lambda loan, on: charge(loan, fact.amount, on)
+    if isinstance(fact, Waived):
+        return lambda loan, on: _waived_again(loan, fact, on)
+    if isinstance(fact, Disbursed):
+        return lambda loan, on: disburse(loan, fact.amount, on, to_account=fact.to_account)
+    assert isinstance(fact, Paused), f"{fact.TAG} is not told anew"
+    pauses = fact.terms.pauses
+    return lambda loan, on: pause(loan, pauses[-1].first, pauses[-1].last, on)
+
+
+def _waived_again(loan: Loan, fact: Waived, on: dt.date) -> list[Dated]:
+    """As much of it as is open still: a penalty may never have been charged."""
+    course = Course(loan)
+    given_up: tuple[tuple[Component, int], ...] = (
+        ("principal", fact.parts.principal),
+        ("interest", fact.parts.interest),
+        ("fee", fact.parts.fees),
+        ("penalty", fact.parts.penalties),
+    )
+    for component, amount in given_up:
+        left = min(amount, open_amounts(course.loan, on)[component])
+        if left:
+            for dated in waive(course.loan, component, left, on):
+                course.add(dated.on, dated.fact)
+    return course.facts
