@@ -104,7 +104,7 @@ class Instalment(NamedTuple):
 def check_terms(terms: ScheduleTerms) -> None:
     """Raise `TermsContradict`, naming the field, when the terms contradict one another."""
     needs_count = terms.method not in UNTIL_REPAID
-    last_field = terms.amortisation_instalments
+    spread_over = terms.amortisation_instalments
     wrong: tuple[tuple[bool, str, str], ...] = (
         (terms.principal <= 0, "principal", "is not above zero"),
         (needs_count and terms.instalments is None, "instalments", f"is needed for {terms.method}"),
@@ -120,14 +120,15 @@ def check_terms(terms: ScheduleTerms) -> None:
             "is not after the disbursement",
         ),
         (
-            (terms.method == "balloon") is not (last_field is not None),
+            (terms.method == "balloon") is not (spread_over is not None),
             "amortisation_instalments",
             "goes with the method balloon, and balloon needs it",
         ),
         (
-            last_field is not None and not (terms.instalments or 0) < last_field <= INSTALMENTS_MAX,
+            spread_over is not None
+            and not (terms.instalments or 0) <= spread_over <= INSTALMENTS_MAX,
             "amortisation_instalments",
-            f"is not more than instalments, or above {INSTALMENTS_MAX}",
+            f"is less than instalments, or above {INSTALMENTS_MAX}",
         ),
         (
             (terms.method in UNTIL_REPAID) is not (terms.payment is not None),

@@ -93,7 +93,8 @@ class Quote(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         Rate | None, said("percent_of_balance: what is paid of the balance with its interest.")
     ] = None
     disbursed_on: Annotated[
-        dt.date | None, said("The first day of interest; today if left out.", "2026-01-15")
+        dt.date | None,
+        said("The first day of interest; the first disbursement's or today if left out."),
     ] = None
     first_due: Annotated[
         dt.date | None, said("One period after the disbursement if left out.", "2026-02-15")
@@ -184,7 +185,8 @@ async def quote_loan(request: Call, data: JSONBody[Quote]) -> ASGIApp:
     """Any loan: it needs no customer, and nothing is stored."""
     bank = request.bank
     currency = data.currency or bank.currency
-    terms = terms_of(data, currency, data.disbursed_on or bank.today())
+    first_of_all = min((one.on for one in data.disbursements), default=bank.today())
+    terms = terms_of(data, currency, data.disbursed_on or first_of_all)
     fees = _fees(data, currency, terms.start)
     return told(await reckoned(request, lambda: _quoted(terms, fees, currency)))
 

@@ -91,6 +91,8 @@ def test_the_first_of_all_disbursements_is_on_the_day_and_further_ones_are_not(
     added = answer(api, "quote", loan | {"principal": 10_000, "disbursements": [later]})
     wrong = ask(api, "quote", loan | {"principal": 11_000, "disbursements": parts})
 
+    undated = {name: value for name, value in loan.items() if name != "disbursed_on"}
+    assert answer(api, "quote", undated | {"disbursements": parts}) == shared
     assert shared == added
     assert shared["totals"]["principal"] == Decimal(12_000)
     assert wrong.json()["figures"]["field"] == "disbursements"
@@ -106,6 +108,7 @@ def test_the_first_of_all_disbursements_is_on_the_day_and_further_ones_are_not(
         ({"instalments": None}, "instalments"),
         ({"method": "balloon"}, "amortisation_instalments"),
         ({"amortisation_instalments": 9}, "amortisation_instalments"),
+        ({"method": "balloon", "amortisation_instalments": 3}, "amortisation_instalments"),
         ({"method": "fixed_payment"}, "payment"),
         ({"payment": 100}, "payment"),
         ({"method": "fixed_payment", "payment": 200, "instalments": None}, "payment"),
