@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
 
@@ -18,6 +19,8 @@ from daybook.books_export.export import export_books
 from daybook.books_export.forms import Form
 from daybook.books_export.hledger import HLEDGER
 from daybook.settings import read_settings
+from ledger.log_tree import HASH_BYTES
+from readmodels.log_proofs import TILE
 from readmodels.moments import HEAD, KNOWN_AT
 
 FETCH_EVENTS: Final = 10_000
@@ -26,6 +29,7 @@ LOG: Final = """
     SELECT notification_id, originator_id, originator_version, topic, state
       FROM daybook_events WHERE notification_id <= %s ORDER BY notification_id
 """
+LEAVES: Final = "SELECT hashes FROM tiles WHERE level = 0 AND number = %s"
 
 Connection: TypeAlias = psycopg.Connection[Any]
 # Writes the log up to a position to a file, and answers in words what it wrote.
@@ -50,19 +54,36 @@ def run_export(arguments: argparse.Namespace) -> int:
 
 
 def export_jsonl(connection: Connection, position: int, file: IO[bytes]) -> str:
-    """A line an event, in the form of docs/evidence-format.md: the state stands in it byte for byte."""
+    """A line an event, in the form of docs/evidence-format.md: the state stands in it byte for byte.
+
+    With it stands the hash that the sealer made when the event was new: one that was changed since is
+    then told by its number.
+    """
     events = 0
+    hashes = b""
     encoded = msgspec.json.encode
     with connection.cursor("export", binary=True) as cursor:
         cursor.itersize = FETCH_EVENTS
         cursor.execute(LOG, (position,))
         for place, stream, version, tag, state in cursor:
+            number, at = divmod(place - 1, TILE)
+            if at == 0:
+                row = connection.execute(LEAVES, (number,), binary=True).fetchone()
+                hashes = row[0] if row else b""
+            digest = hashes[at * HASH_BYTES : (at + 1) * HASH_BYTES].hex()
+            leaf = b'"leaf":"%b",' % digest.encode() if digest else b""
             file.write(
-                b'{"position":%d,"stream":%b,"version":%d,"tag":%b,"state":%b}\n'
-                % (place, encoded(stream), version, encoded(tag), state)
+                b'{"position":%d,"stream":%b,"version":%d,"tag":%b,%b"state":%b}\n'
+                % (place, encoded(stream), version, encoded(tag), leaf, state)
             )
             events += 1
     return f"{events:,} events"
+
+
+def run_verifier(arguments: argparse.Namespace) -> int:
+    """Print the program that checks an export: one file, for any Python."""
+    sys.stdout.write(files("daybook").joinpath("daybook_verify.py").read_text())
+    return 0
 
 
 def _export_books(form: Form) -> Exporter:

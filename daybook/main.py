@@ -37,6 +37,10 @@ EXPECTED: Final = (
     ("daybook.postgres_programs", "EmbeddedPostgresError"),
     ("daybook.staff", "StaffRefused"),
     ("daybook.audit", "AuditRefused"),
+    ("daybook.evidence.checkpoint_keys", "CheckpointKeysUnsafe"),
+    ("daybook.evidence.sealer", "SealRefused"),
+    ("daybook.evidence.signed_note", "NoteRefused"),
+    ("daybook.evidence.witness", "WitnessRefused"),
     ("daybook.demo_loading", "DemoRefused"),
     ("daybook.berka_files", "BerkaError"),
     ("daybook.statements", "StatementsRefused"),
@@ -103,10 +107,17 @@ def parser() -> argparse.ArgumentParser:
     project.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
     project.set_defaults(run=_later("daybook.upkeep", "run_project"))
 
+    seal = commands.add_parser("seal", help="sign the head of the log as it moves")
+    _add_data(seal)
+    seal.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
+    seal.set_defaults(run=_later("daybook.evidence.command", "run_seal"))
+
     _add_import(commands)
     _add_statements(commands)
     _add_end_of_day(commands)
     _add_audit(commands)
+    _add_keys(commands)
+    _add_witness(commands)
     _add_staff(commands)
     _add_gateway_simulator(commands)
     _add_bench(commands)
@@ -176,6 +187,31 @@ def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     export.add_argument("file", metavar="FILE", type=Path, help="where to; - is standard output")
     export.set_defaults(run=_later("daybook.audit", "run_export"))
+    verifier = actions.add_parser("verifier", help="print the program that checks an export")
+    verifier.set_defaults(run=_later("daybook.audit", "run_verifier"))
+
+
+def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    keys = commands.add_parser("keys", help="the keys that sign checkpoints")
+    actions = keys.add_subparsers(metavar="ACTION", required=True)
+    for name, rotate, said in (
+        ("show", False, "print the public keys, the one that signs first"),
+        ("rotate", True, "sign with a fresh key from now on; old ones verify for ever"),
+    ):
+        action = actions.add_parser(name, help=said)
+        _add_data(action)
+        action.set_defaults(run=_later("daybook.evidence.command", "run_keys"), rotate=rotate)
+
+
+def _add_witness(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    witness = commands.add_parser("witness", help="countersign another's log, that it only grew")
+    witness.add_argument("--url", required=True, help="where the bank's API is")
+    witness.add_argument("--key", required=True, type=Path, metavar="FILE", help="the log's keys")
+    witness.add_argument("--folder", required=True, type=Path, help="what was seen is kept here")
+    witness.add_argument("--username", required=True, help="an auditor at the bank")
+    witness.add_argument("--name", default="witness", help="of this witness, in its signatures")
+    witness.add_argument("--every", type=_seconds, metavar="SECONDS", help="once unless given")
+    witness.set_defaults(run=_later("daybook.evidence.command", "run_witness"))
 
 
 def _add_staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -246,6 +282,12 @@ def _date(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"a date is like 2026-03-31, not {text!r}") from None
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 86_400):
+        raise argparse.ArgumentTypeError(f"seconds are a number from 1 to 86400, not {text!r}")
+    return int(text)
 
 
 def _port(text: str) -> int:

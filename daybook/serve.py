@@ -72,6 +72,7 @@ def serve(
         }
         with Children(environ) as children:
             children.start("projector", ["project"])
+            children.start("sealer", ["seal"])
             if workers == 1:
                 _serve_here(settings, conninfo, listener, None)
             else:

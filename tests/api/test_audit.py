@@ -1,0 +1,235 @@
+"""Evidence over HTTP: what is answered proves itself, with nothing of ours but the documented form."""
+
+import asyncio
+import base64
+import json
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from daybook.evidence.checkpoint_keys import CheckpointKeys
+from daybook.evidence.signed_note import checked_checkpoint
+from ledger.log_tree import check_consistency, check_inclusion
+from tests.evidence.sealing import ORIGIN, as_superuser
+from tests.running_api import Person, RunningApi
+
+
+def raw(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+def leaf_of(event: dict[str, Any]) -> bytes:
+    """The hash of an event, by the documented form."""
+    texts = [event[name].encode() for name in ("stream", "tag", "state")]
+    numbers = event["position"].to_bytes(8, "big") + event["version"].to_bytes(8, "big")
+    lengths = b"".join(len(text).to_bytes(4, "big") for text in texts)
+    return sha256(b"\x00\x01" + numbers + lengths + b"".join(texts)).digest()
+
+
+def signed(api: RunningApi, checkpoint: dict[str, Any]) -> None:
+    keys = CheckpointKeys(api.keys.parent / "keys", origin=ORIGIN, now=0)
+    said = checked_checkpoint(checkpoint["note"].encode(), keys.verifier_keys())
+    assert (said.size, said.root) == (checkpoint["size"], raw(checkpoint["root"]))
+
+
+@pytest.fixture(scope="module")
+def auditor(api: RunningApi) -> Person:
+    return api.person("auditor")
+
+
+@pytest.fixture(scope="module")
+def holder(api: RunningApi) -> Person:
+    return api.person()
+
+
+def test_the_answer_to_a_write_can_be_turned_into_its_proof(
+    api: RunningApi, holder: Person
+) -> None:
+    account_id = api.account(holder)
+    put = holder.post(f"/accounts/{account_id}/deposit", {"amount": 12.5}).json()
+
+    proof = holder.get("/audit/proofs/inclusion", position=put["position"]).json()
+
+    signed(api, proof["checkpoint"])
+    assert json.loads(proof["event"]["state"])["fact"]["amount"] == 1250
+    assert leaf_of(proof["event"]) == raw(proof["leaf_hash"])
+    check_inclusion(
+        raw(proof["leaf_hash"]),
+        put["position"] - 1,
+        proof["checkpoint"]["size"],
+        raw(proof["checkpoint"]["root"]),
+        [raw(each) for each in proof["path"]],
+    )
+
+
+def test_a_proof_under_an_older_checkpoint_is_given_too(
+    api: RunningApi, auditor: Person, holder: Person
+) -> None:
+    account_id = api.account(holder, 1)
+    old = auditor.get("/audit/checkpoints/latest").json()
+    put = holder.post(f"/accounts/{account_id}/deposit", {"amount": 1}).json()
+    new = auditor.get("/audit/proofs/inclusion", position=put["position"]).json()["checkpoint"]
+
+    proof = auditor.get("/audit/proofs/inclusion", position=1, size=old["size"]).json()
+    chain = auditor.get("/audit/proofs/consistency", **{"from": old["size"], "to": new["size"]})
+
+    check_inclusion(
+        raw(proof["leaf_hash"]), 0, old["size"], raw(old["root"]), [*map(raw, proof["path"])]
+    )
+    assert chain.json()["from"] == old
+    assert chain.json()["to"] == new
+    path = [raw(each) for each in chain.json()["path"]]
+    check_consistency(old["size"], raw(old["root"]), new["size"], raw(new["root"]), path)
+    listed = auditor.get("/audit/checkpoints", limit=200).json()
+    assert old in listed
+    assert new in listed
+
+
+def test_the_log_is_read_in_pages_and_each_event_is_what_is_hashed(auditor: Person) -> None:
+    first = auditor.get("/audit/log", limit=3)
+    rest = auditor.get("/audit/log", after=2, limit=2).json()
+
+    events = first.json()
+    assert [event["position"] for event in events] == [1, 2, 3]
+    assert rest[0] == events[2]
+    assert all(leaf_of(event) == raw(event["leaf_hash"]) for event in events)
+    assert int(first.headers["daybook-position"]) >= 3
+    assert auditor.get("/audit/log", after=10**9).json() == []
+
+
+def test_a_customer_proves_own_events_and_is_shown_no_others(
+    api: RunningApi, holder: Person
+) -> None:
+    other, teller = api.person(), api.person("teller")
+    mine, theirs = api.account(holder, 10), api.account(other)
+    sent = {"source_account_id": mine, "destination_account_id": theirs, "amount": 1}
+    done = holder.post("/transactions/create", sent).json()
+    by_teller = teller.post(f"/accounts/{mine}/deposit", {"amount": 1}).json()
+    first = done["transaction_id"]
+
+    own = holder.get("/audit/proofs/inclusion", position=first).json()
+    not_own = holder.get("/audit/proofs/inclusion", position=first + 1)
+    received = other.get("/audit/proofs/inclusion", position=first + 1).json()
+    booked = holder.get("/audit/proofs/inclusion", position=by_teller["position"]).json()
+
+    assert own["event"]["stream"] == f"account-{mine}"
+    assert (not_own.status_code, not_own.json()["code"]) == (404, "event-not-found")
+    # Who sent it is another customer: shown to the staff, as the name of the teller is.
+    assert received["event"] is None
+    assert booked["event"] is None
+    assert booked["path"]
+
+
+def test_a_transaction_is_explained_from_the_request_to_the_proof(
+    api: RunningApi, auditor: Person, holder: Person
+) -> None:
+    mine, savings = api.account(holder, 10), api.account(holder)
+    sent = {"source_account_id": mine, "destination_account_id": savings, "amount": 2.5}
+    done = holder.post("/v1/transactions/create", sent, key="rent-of-may").json()
+
+    told = auditor.get(f"/audit/explain/{done['transaction_id']}").json()
+
+    assert told["actor"] == f"user-{holder.user_id}"
+    assert told["idempotency_key"] == "rent-of-may"
+    assert told["request"]["amount"] == "2.5"
+    assert told["answer_status"] == 201
+    assert told["answer"]["transaction_id"] == done["transaction_id"]
+    assert [event["stream"] for event in told["events"]] == [
+        f"account-{mine}",
+        f"account-{savings}",
+    ]
+    assert [posting["side"] for posting in told["events"][0]["entry"]] == ["debit", "credit"]
+    assert [posting["amount"] for posting in told["events"][0]["entry"]] == [2.5, 2.5]
+    signed(api, told["checkpoint"])
+    for event in told["events"]:
+        check_inclusion(
+            leaf_of(event),
+            event["position"] - 1,
+            told["checkpoint"]["size"],
+            raw(told["checkpoint"]["root"]),
+            [raw(each) for each in event["path"]],
+        )
+
+
+def test_who_agreed_is_in_the_explanation(api: RunningApi, auditor: Person) -> None:
+    one, other = api.person("compliance"), api.person("compliance")
+    one.post("/v1/ledger/periods/2025-11/close", {"reason": "all is in"})
+    closed = other.post("/v1/ledger/periods/2025-11/close").json()
+
+    told = auditor.get(f"/audit/explain/{closed['position']}").json()
+
+    assert told["approvals"] == {
+        "maker": f"compliance-{one.user_id}",
+        "checker": f"compliance-{other.user_id}",
+    }
+    assert told["request"]["call"] == "periods/close"
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "status", "code"),
+    [
+        ("/audit/proofs/inclusion", {}, 400, "parameter-refused"),
+        ("/audit/proofs/inclusion", {"position": "0"}, 400, "parameter-refused"),
+        ("/audit/proofs/inclusion", {"position": "1e3"}, 400, "parameter-refused"),
+        ("/audit/proofs/inclusion", {"position": 10**9}, 404, "event-not-found"),
+        ("/audit/proofs/inclusion", {"position": 5, "size": 4}, 400, "parameter-refused"),
+        ("/audit/proofs/inclusion", {"position": 1, "size": 10**9}, 404, "no-such-checkpoint"),
+        ("/audit/proofs/consistency", {"from": 10**9}, 404, "no-such-checkpoint"),
+        ("/audit/log", {"after": "-1"}, 400, "parameter-refused"),
+        ("/audit/log", {"limit": 201}, 400, "parameter-refused"),
+        ("/audit/explain/999999999", {}, 404, "transaction-not-found"),
+    ],
+)
+def test_what_is_not_there_is_said(
+    api: RunningApi,
+    auditor: Person,
+    holder: Person,
+    path: str,
+    params: dict[str, Any],
+    status: int,
+    code: str,
+) -> None:
+    api.account(holder, 1)
+
+    answer = auditor.get(path, **params)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_an_event_that_was_changed_is_not_proved(
+    api: RunningApi, auditor: Person, holder: Person
+) -> None:
+    account_id = api.account(holder, 1)
+    put = holder.post(f"/accounts/{account_id}/deposit", {"amount": 7}).json()
+    position = put["position"]
+    assert auditor.get("/audit/proofs/inclusion", position=position).status_code == 200
+
+    change = (
+        "UPDATE daybook_events SET state = convert_to(replace(convert_from(state, 'UTF8'),"
+        f" '\"amount\":{{}}', '\"amount\":{{}}'), 'UTF8') WHERE notification_id = {position}"
+    )
+    as_superuser(api.conninfo, change.format(700, 701))
+    answer = auditor.get("/audit/proofs/inclusion", position=position)
+    as_superuser(api.conninfo, change.format(701, 700))
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "tree-damaged")
+    assert "7" not in answer.json()["detail"]
+    assert auditor.get("/audit/proofs/inclusion", position=position).status_code == 200
+
+
+def test_every_answer_in_a_crowd_has_its_proof(api: RunningApi, holder: Person) -> None:
+    account_id = api.account(holder, 100)
+    positions = [
+        holder.post(f"/accounts/{account_id}/deposit", {"amount": 1}).json()["position"]
+        for _ in range(20)
+    ]
+
+    async def all_of_them() -> list[int]:
+        asked = [
+            asyncio.to_thread(holder.get, "/audit/proofs/inclusion", position=position)
+            for position in positions
+        ]
+        return [answer.status_code for answer in await asyncio.gather(*asked)]
+
+    assert asyncio.run(all_of_them()) == [200] * 20

@@ -1,0 +1,213 @@
+"""The verifier: right where all is right, and the first bad index where not; and so are no mutants of it."""
+
+import ast
+import functools
+import inspect
+import json
+import subprocess
+import sys
+import types
+from hashlib import sha512
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daybook import daybook_verify
+from tests.evidence.made_logs import LOG_KEY, small_bank, statement_of_account_1, two_decimals
+from tests.evidence.verifier_cases import all_cases, failures
+
+SOURCE = Path(daybook_verify.__file__)
+CASES = all_cases()
+
+# Published test vectors of RFC 8032, section 7.1: secret key, message.
+VECTORS = [
+    ("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", ""),
+    ("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb", "72"),
+    ("c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7", "af82"),
+]
+SIGNATURES = [
+    "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+    "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+]
+
+# Faults sown into the verifier: what stands there, and what is put in its place.
+FAULTS = [
+    ("pack(\n        0, ENCODING_VERSION, position,", "pack(\n        0, ENCODING_VERSION, 1,"),
+    ("position, version, len(stream)", "position, 1, len(stream)"),
+    ("numbers + stream + tag + state", "numbers + stream + state + tag"),
+    ('b"\\x01" + peaks.pop() + leaf', 'b"\\x00" + peaks.pop() + leaf'),
+    ('b"\\x01" + peak + root', 'b"\\x01" + root + peak'),
+    ('if tree.root() != checkpoint["root"]:', "if False:"),
+    ('one["root"] != other["root"]', "False"),
+    ('one["origin"] != other["origin"]', "False"),
+    ("    if waiting:\n", "    if False:\n"),
+    ("    if not signed:\n", "    if False:\n"),
+    ("if (lines[0], ED25519) not in signers:", "if not signers:"),
+    ("if not is_signed(public, signature, message):", "if False:"),
+    ("if witnesses and not any(", "if False and not any("),
+    ('b"cosignature/v1\\ntime %d\\n" % seconds + message', "message"),
+    ("scalar >= ORDER", "False"),
+    ("if len(public) != 32 or len(signature) != 64:", "if False:"),
+    ("if base64.b64encode(raw).decode() != text:", "if False:"),
+    ("key_id != expected.hex()", "False"),
+    ("raw[0] not in (ED25519, COSIGNATURE)", "False"),
+    ("instant_of(checkpoint[\"recorded\"]) != books.recorded", "False"),
+    ("if int(place) != position:", "if False:"),
+    ("if leaf is not None and digest.hex().encode() != leaf:", "if False:"),
+    ("if version != known + 1:", "if version <= known:"),
+    ("if version != known + 1:", "if version > known + 1:"),
+    ("if recorded <= self.recorded:", "if recorded < self.recorded:"),
+    ("if recorded <= self.recorded:", "if False:"),
+    ('text[:-1] if "." in text else text[:-1] + ".000000"', "text"),
+    ("datetime.date.fromisoformat(text)", "pass"),
+    ("datetime.datetime.fromisoformat(text[:-1])", "pass"),
+    ("elif transaction != self.transaction:", "elif False:"),
+    ("            self.end_transaction()\n        elif", "            pass\n        elif"),
+    ("    books.end_transaction()\n", "    pass\n"),
+    ("    if not same:\n", "    if False:\n"),
+    ("parse_float=no_float, ", ""),
+    ("parse_constant=no_float", "parse_int=int"),
+    ("or len(entry) == 1", ""),
+    ("or amount <= 0", "or amount < 0"),
+    ("or amount <= 0", "or amount == 0"),
+    ("type(amount) is not int", "not isinstance(amount, int)"),
+    ('or side not in ("D", "C")', ""),
+    ("or not 1000 <= account <= 9999", ""),
+    ("or not CURRENCY.fullmatch(currency)", ""),
+    ("        if difference:\n", "        if difference > 0:\n"),
+    ("        if difference:\n", "        if difference < 0:\n"),
+    ("net[currency] = net.get(currency, 0)", 'net["X"] = net.get("X", 0)'),
+    ('if fact["balance"] != derived:', "if False:"),
+    ("if account // 1000 in (1, 5)", "if False"),
+    ('!= seal["sha256"]:', "!= seal[\"sha256\"] and False:"),
+    ("    if said != {key", "    if False and said != {key"),
+    ('if position <= seal["known_at"]:', "if True:"),
+    ("                found[key][column] -= amount\n", "                pass\n"),
+    ("    if known is None:\n        raise Wrong(\"the bank", "    if False:\n        raise Wrong(\"the bank"),
+    ("line[1] <= known_at and", ""),
+    ("    if entries != stated:\n", "    if False:\n"),
+    ('if minor_units(said["closing_balance"]) != balance:', "if False:"),
+    ('if minor_units(said["opening_balance"]) != balance:', "if False:"),
+    ('* (1 if entry["side"] == "credit" else -1)', ""),
+    ('said["number"] != fact["number"]', "False"),
+    ("if type(state.get(name)) is not str or not state[name]:", "if name not in state:"),
+]  # fmt: skip
+
+
+is_signed_once = functools.cache(daybook_verify.is_signed)
+
+
+def mutant(old: str, new: str) -> types.ModuleType:
+    source = SOURCE.read_text()
+    assert old in source, f"the verifier does not say {old!r} any more"
+    module = types.ModuleType("mutant")
+    exec(compile(source.replace(old, new), "mutant", "exec"), module.__dict__)  # noqa: S102 - a mutant
+    if old not in inspect.getsource(daybook_verify.is_signed):
+        # Signatures take most of the time, and the fault is elsewhere.
+        vars(module)["is_signed"] = is_signed_once
+    return module
+
+
+def test_every_case_is_told_right() -> None:
+    assert list(failures(daybook_verify, CASES)) == []
+    assert len(CASES) > 100
+
+
+@pytest.mark.parametrize(("old", "new"), FAULTS)
+def test_a_verifier_with_a_fault_is_caught(old: str, new: str) -> None:
+    assert next(failures(mutant(old, new), CASES), None) is not None
+
+
+def test_the_verifier_imports_nothing_but_the_standard_library() -> None:
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(ast.parse(SOURCE.read_text()))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+
+    assert imported <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(("vector", "signature"), [*zip(VECTORS, SIGNATURES, strict=True)])
+def test_the_published_signatures_verify(vector: tuple[str, str], signature: str) -> None:
+    seed, message = bytes.fromhex(vector[0]), bytes.fromhex(vector[1])
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+    assert daybook_verify.is_signed(public, bytes.fromhex(signature), message)
+    assert not daybook_verify.is_signed(public, bytes.fromhex(signature), message + b"\0")
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=40), st.integers(0, 511))
+def test_signatures_are_told_apart_as_another_library_tells_them(
+    seed: bytes, message: bytes, bit: int
+) -> None:
+    private = Ed25519PrivateKey.from_private_bytes(seed)
+    public, signature = private.public_key().public_bytes_raw(), private.sign(message)
+    flipped = bytearray(signature)
+    flipped[bit // 8] ^= 1 << bit % 8
+
+    assert daybook_verify.is_signed(public, signature, message)
+    assert not daybook_verify.is_signed(public, bytes(flipped), message)
+
+
+def test_a_key_that_is_no_point_signs_nothing() -> None:
+    # y = 2 is not on the curve; y = p + 1 is 1, written another way; x = 0 has no odd form.
+    for raw in (2, 2**255 - 18, 1 | 1 << 255):
+        assert daybook_verify.point_of(raw.to_bytes(32, "little")) is None
+    assert daybook_verify.point_of((1).to_bytes(32, "little")) == (0, 1, 1, 0)
+    assert len(sha512(b"").digest()) == 64
+
+
+def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """As the auditor runs it: a bare Python that sees nothing of ours, in a folder of her own."""
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "verify.py", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def taken_away(tmp_path: Path) -> Path:
+    """What an auditor has: the verifier, the log, a checkpoint and the key."""
+    log = small_bank()
+    (tmp_path / "verify.py").write_bytes(SOURCE.read_bytes())
+    (tmp_path / "log.jsonl").write_bytes(b"".join(log.lines()))
+    (tmp_path / "checkpoint").write_bytes(log.checkpoint())
+    (tmp_path / "key").write_text(LOG_KEY.text)
+    (tmp_path / "statement").write_bytes(two_decimals(statement_of_account_1()))
+    return tmp_path
+
+
+def test_it_runs_alone_and_says_what_it_found(taken_away: Path) -> None:
+    asked = ("log.jsonl", "--checkpoint", "checkpoint", "--key", "key")
+
+    right, as_json = run(taken_away, *asked), run(taken_away, *asked, "--json")
+    log = taken_away / "log.jsonl"
+    log.write_bytes(
+        log.read_bytes().replace(b'"amount":2500,"balance":7500', b'"amount":2500,"balance":7501')
+    )
+    wrong, wrong_json = run(taken_away, *asked), run(taken_away, *asked, "--json")
+    false_statement = run(taken_away, *asked, "--statement", "statement")
+    missing = run(taken_away, "nowhere", *asked[1:])
+
+    assert (right.returncode, right.stderr) == (0, "")
+    assert right.stdout.startswith("RIGHT: 5 events of bank.example/ledger")
+    assert json.loads(as_json.stdout)["balances"]["account-1"] == {"EUR": 7500}
+    assert wrong.returncode == wrong_json.returncode == false_statement.returncode == 1
+    assert wrong.stdout.startswith("WRONG at position 4: account-1 is said to hold 7501")
+    assert json.loads(wrong_json.stdout)["first_bad_index"] == 4
+    assert missing.returncode == 2
+    assert "cannot be verified" in missing.stderr
