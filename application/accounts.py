@@ -27,7 +27,10 @@ from domain.refusals import (
     CustomerNotFound,
     ReferenceTaken,
     SameAccount,
+    StandingOrderActive,
 )
+from domain.standing_orders import active_of
+from domain.standing_orders import stream_of as order_stream
 
 # An overdraft limit of nothing is a limit, so it is read apart from amounts.
 NO_LIMIT: Final = Decimal(0)
@@ -244,10 +247,29 @@ def reactivate(ask: Ask, account_id: int, reason: str) -> Command:
     return _change(ask, request, account_id, accounts.reactivate, reason)
 
 
-def close(ask: Ask, account_id: int, reason: str | None) -> Command:
-    """For good; the balance must be zero."""
-    request = {"call": "accounts/close", "reason": reason}
-    return _change(ask, request, account_id, accounts.close, reason)
+def close(
+    ask: Ask, account_id: int, reason: str | None, standing_orders: Sequence[int] = ()
+) -> Command:
+    """For good; the balance must be zero, and no standing order may be left.
+
+    `standing_orders` are those found to pay from the account; each is looked at again.
+    """
+    request = {"call": "accounts/close", "reason": reason, "account_id": account_id}
+    orders = [order_stream(order_id) for order_id in standing_orders]
+
+    def decide(books: Books) -> list[Transaction]:
+        account_for(books, ask.actor, account_id)
+        check_text("reason", reason)
+        posted = transaction(ask.actor, NO_DETAILS, books)
+        posted.reason = reason
+        account = books.lapse(posted, account_id)
+        count = active_of([books.state(order) for order in orders])
+        if count:
+            raise StandingOrderActive(account_id=account_id, count=count)
+        books.post(posted, account_id, accounts.close(account))
+        return [posted] if posted.drafts else []
+
+    return ask.command(request, (stream_of(account_id), *orders), decide)
 
 
 def _move(

@@ -19,6 +19,7 @@ from domain import (
     periods,
     rate_plans,
     reconciliation,
+    standing_orders,
     statement,
     work_items,
 )
@@ -118,6 +119,10 @@ def _restored_reconciliation(newest: Newest) -> Aggregate:
     return reconciliation.Reconciliation(newest.number, newest.version)
 
 
+def _restored_order(newest: Newest) -> Aggregate:
+    return standing_orders.StandingOrder(newest.number, newest.fact.order, newest.version)
+
+
 def _restored_statements(newest: Newest) -> Aggregate:
     return statement.Statements(newest.number, newest.version)
 
@@ -156,6 +161,7 @@ KINDS: Final[dict[str, Kind]] = {
         for account_type in ACCOUNT_TYPES
     },
     "loan": Kind(loan.evolve, _restored_loan),
+    "standing-order": Kind(standing_orders.evolve, _restored_order),
     "statements": Kind(statement.evolve, _restored_statements),
     "biller": Kind(biller.evolve, _restored_biller),
     "bill": Kind(bill.evolve, _restored_bill),

@@ -117,6 +117,7 @@ def _serve_here(
         redis_url=settings.redis_url,
         letterhead=settings.letterhead,
         gateways=settings.gateways,
+        calendar=settings.calendar,
         version=version("daybook"),
     )
     app = create_app(configuration, own_writes=own_writes)

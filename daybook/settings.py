@@ -1,6 +1,7 @@
 """What the environment says, read once at the start and refused by name where it is wrong."""
 
 import contextlib
+import datetime as dt
 import os
 import re
 import secrets
@@ -17,6 +18,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from application.gateways import GatewaySettings
+from domain.banking_calendar import WEEKENDS, Calendar
 from domain.money import decimals_of
 from domain.refusals import UnknownCurrency
 from domain.statement import LETTERHEAD, Letterhead
@@ -62,6 +64,8 @@ class Settings:
     # Where checkpoints are published to: a folder, a program that takes each on standard input.
     checkpoints_folder: Path | None = None
     checkpoints_command: str | None = None
+    # The days on which it pays.
+    calendar: Calendar = WEEKENDS
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -86,6 +90,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         log_origin=_log_origin(given.get("DAYBOOK_LOG_ORIGIN")),
         checkpoints_folder=_checkpoints_folder(given.get("DAYBOOK_CHECKPOINTS_DIR")),
         checkpoints_command=_checkpoints_command(given.get("DAYBOOK_CHECKPOINTS_COMMAND")),
+        calendar=_calendar(given.get("DAYBOOK_HOLIDAYS")),
         # Last, so that nothing is written before all else is known to be right.
         secret_key=_secret_key(given.get("DAYBOOK_SECRET_KEY"), environment, data),
     )
@@ -232,6 +237,19 @@ def _checkpoints_command(value: str | None) -> str | None:
     if words and shutil.which(words[0]) is None:
         raise SettingsError(f"DAYBOOK_CHECKPOINTS_COMMAND names no program: {words[0]!r}")
     return value
+
+
+def _calendar(value: str | None) -> Calendar:
+    """Dates divided by commas or white space."""
+    holidays = set()
+    for word in (value or "").replace(",", " ").split():
+        try:
+            holidays.add(dt.date.fromisoformat(word))
+        except ValueError:
+            raise SettingsError(
+                f"DAYBOOK_HOLIDAYS must be dates like 2026-12-25, 2026-12-26, and not {word!r}"
+            ) from None
+    return Calendar(frozenset(holidays))
 
 
 def _check_printed(variable: str, *parts: str) -> None:

@@ -12,6 +12,7 @@ here come first.
     |  |- TransactionNotFound
     |  |- HoldNotFound
     |  |- StatementNotFound
+    |  |- StandingOrderNotFound
     |  `- CustomerNotFound
     |- NotPermitted                 the caller may see it, and may not do it
     |- Malformed                    the command contradicts itself or the tables of the bank
@@ -49,6 +50,8 @@ here come first.
     |  |- TooManyHolds
     |  |- TooManyStatements
     |  |- TooManyRates
+    |  |- StandingOrderOver
+    |  |- StandingOrderActive
     |  |- CurrencyMismatch
     |  |- AccountClosed
     |  |- AccountFrozen
@@ -95,6 +98,10 @@ class HoldNotFound(NotFound):
 
 class StatementNotFound(NotFound):
     detail = "There is no statement {statement_id}."
+
+
+class StandingOrderNotFound(NotFound):
+    detail = "There is no standing order {standing_order_id}."
 
 
 class CustomerNotFound(NotFound):
@@ -248,6 +255,14 @@ class TooManyStatements(Conflicting):
 
 class TooManyRates(Conflicting):
     detail = "A rate plan holds {limit} changes, and can hold no more."
+
+
+class StandingOrderOver(Conflicting):
+    detail = "Standing order {standing_order_id} is {status}."
+
+
+class StandingOrderActive(Conflicting):
+    detail = "{count} standing orders pay from account {account_id}; cancel them first."
 
 
 class CurrencyMismatch(Conflicting):

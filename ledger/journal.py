@@ -18,6 +18,7 @@ from domain import labels as _labels  # noqa: F401
 from domain import periods as _periods  # noqa: F401
 from domain import rate_plans as _rate_plans  # noqa: F401
 from domain import reconciliation as _reconciliation  # noqa: F401
+from domain import standing_orders as _standing_orders  # noqa: F401
 from domain import statement as _statement  # noqa: F401
 from domain import work_items as _work_items  # noqa: F401
 from domain.bills import autopay as _autopay  # noqa: F401

@@ -60,6 +60,7 @@ CREATE SEQUENCE account_ids;
 CREATE SEQUENCE hold_ids;
 CREATE SEQUENCE loan_ids;
 CREATE SEQUENCE statement_ids;
+CREATE SEQUENCE standing_order_ids;
 CREATE SEQUENCE biller_ids;
 CREATE SEQUENCE bill_ids;
 CREATE SEQUENCE payment_ids;

@@ -396,3 +396,32 @@ CREATE TABLE readmodels.reconciliations (
     made_by text NOT NULL
 );
 CREATE UNIQUE INDEX reconciliations_id ON readmodels.reconciliations (reconciliation_id);
+-- Standing orders as their newest event says, with all of it as JSON; and what became of due dates.
+CREATE TABLE readmodels.standing_orders (
+    order_id bigint NOT NULL,
+    account_id bigint NOT NULL,
+    to_account bigint,
+    status text NOT NULL,
+    attempt_on date NOT NULL,
+    position bigint NOT NULL,
+    terms text NOT NULL
+);
+CREATE UNIQUE INDEX standing_orders_id ON readmodels.standing_orders (order_id);
+CREATE INDEX standing_orders_account ON readmodels.standing_orders (account_id);
+CREATE INDEX standing_orders_to ON readmodels.standing_orders (to_account)
+    WHERE to_account IS NOT NULL;
+CREATE INDEX standing_orders_due ON readmodels.standing_orders (attempt_on)
+    WHERE status = 'active';
+
+CREATE TABLE readmodels.standing_order_outcomes (
+    order_id bigint NOT NULL,
+    position bigint NOT NULL,
+    due date NOT NULL,
+    booking_date date NOT NULL,
+    outcome text NOT NULL,
+    why text,
+    transaction_id bigint,
+    recorded_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX standing_order_outcomes_order ON readmodels.standing_order_outcomes
+    (order_id, position);

@@ -14,6 +14,7 @@ from readmodels.bill_rows import BillRows
 from readmodels.hold_rows import HOLD_FACTS, HoldRows
 from readmodels.interest_rows import InterestRows
 from readmodels.loan_rows import LOAN, LoanRows, loan_of_line
+from readmodels.standing_order_rows import StandingOrderRows
 from readmodels.transaction_rows import TransactionRows, kind_of
 from readmodels.trial_balance import RUN_BITS
 from readmodels.work_item_rows import WORK_ITEM_FACTS, WorkItemRows
@@ -84,6 +85,7 @@ class Batch:
         self.transactions = TransactionRows()
         self.holds = HoldRows()
         self.interest = InterestRows()
+        self.standing_orders = StandingOrderRows()
         self.loans = LoanRows()
         self.bills = BillRows()
         self.work_items = WorkItemRows()
@@ -137,6 +139,7 @@ def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]
                 batch.interest.add(stream, version, position, event)
             if stream.startswith(BILLS):
                 batch.bills.add(stream, version, position, event)
+                batch.standing_orders.add(stream, position, event)
             batch.transactions.add(position, event)
         except Exception as error:
             raise PoisonedEvent(position, stream, tag, error) from error

@@ -52,7 +52,7 @@ INDEXED_FROM_THE_START: Final = (
         "transactions",
         "interest",
     ),
-    *("loans", "work_items"),
+    *("loans", "work_items", "standing_orders"),
 )
 
 INDEXES: Final = """

@@ -12,6 +12,7 @@ from readmodels.hold_rows import HoldRows
 from readmodels.interest_rows import COLUMNS as INTEREST_COLUMNS
 from readmodels.interest_rows import InterestRows
 from readmodels.loan_rows import LoanRows
+from readmodels.standing_order_rows import StandingOrderRows
 from readmodels.transaction_rows import TransactionRows
 from readmodels.trial_balance import LEVEL_BITS, LEVELS, bits_of
 from readmodels.work_item_rows import WorkItemRows
@@ -31,6 +32,7 @@ VIEWS: Final[dict[str, tuple[str, ...]]] = {
     "ledger_totals": ("ledger_totals",),
     "interest": ("interest", "rate_plans"),
     "work_items": ("work_items", "reconciliations"),
+    "standing_orders": ("standing_orders", "standing_order_outcomes"),
 }
 
 STATES: Final = """
@@ -153,6 +155,15 @@ PUT_LOANS: Final = f"""
     ", ".join(f"{name} = excluded.{name}" for name in f"{LOAN_TERMS}, {LOAN_FIGURES}".split(", "))
 }
 """
+PUT_ORDERS: Final = """
+    INSERT INTO {schema}.standing_orders
+           (order_id, account_id, to_account, status, attempt_on, position, terms)
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::date[],
+                         %s::bigint[], %s::text[])
+        ON CONFLICT (order_id) DO UPDATE
+       SET status = excluded.status, attempt_on = excluded.attempt_on,
+           position = excluded.position, terms = excluded.terms
+"""
 
 RESOLVE_ITEMS: Final = """
     UPDATE {schema}.work_items w
@@ -188,6 +199,8 @@ def write(
         _write_holds(connection, schema, batch.holds)
     if "interest" in views:
         _write_interest(connection, schema, batch.interest)
+    if "standing_orders" in views:
+        _write_standing_orders(connection, schema, batch.standing_orders)
     if "loans" in views:
         _write_loans(connection, schema, batch.loans)
     if "bills" in views:
@@ -266,6 +279,15 @@ def _write_work_items(connection: SyncConnection, schema: str, made: WorkItemRow
     if made.resolutions:
         columns = map(list, zip(*made.resolutions, strict=True))
         _run(connection, RESOLVE_ITEMS, schema, *columns)
+
+
+def _write_standing_orders(
+    connection: SyncConnection, schema: str, made: StandingOrderRows
+) -> None:
+    _copy(connection, f"{schema}.standing_order_outcomes", made.outcomes)
+    if made.orders:
+        columns = zip(*made.orders.values(), strict=True)
+        _run(connection, PUT_ORDERS, schema, *map(list, columns))
 
 
 def _write_accounts(connection: SyncConnection, schema: str, batch: Batch) -> None:

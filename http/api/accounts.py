@@ -14,12 +14,14 @@ from api.call import Call, asked_by, recorded_at, written
 from api.documents import answers, described
 from api.parameters import Id, Text, Word
 from api.strict_json import Amount, encode
+from api.visibility import reading
 from application import accounts, users
 from application.books import Answer, Command, Posted
 from application.commands import NO_DETAILS, Ask, Details
 from domain.account_facts import Movement, Restriction, Right, Status, TermsFact
 from domain.money import decimal_of
 from domain.refusals import NotPermitted
+from readmodels.standing_orders import orders_not_over
 
 Tags: TypeAlias = Annotated[list[Word], msgspec.Meta(max_length=20)]
 
@@ -268,9 +270,11 @@ async def reactivate(
 
 @_changing("/accounts/{account_id:int}/close", "Close an account")
 async def close(request: Call, account_id: FromPath[int], data: JSONBody[Closing]) -> ASGIApp:
-    """For good. The balance must be zero."""
+    """For good. The balance must be zero, and no standing order may be left."""
+    async with reading(request, account_id) as (connection, _):
+        orders = await orders_not_over(connection, account_id)
     return await _change(
-        request, account_id, lambda ask: accounts.close(ask, account_id, data.reason)
+        request, account_id, lambda ask: accounts.close(ask, account_id, data.reason, orders)
     )
 
 

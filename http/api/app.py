@@ -38,6 +38,7 @@ from api import (
     reconciliations,
     reports,
     restatements,
+    standing_orders,
     statements,
     transaction_readings,
     transactions,
@@ -64,6 +65,7 @@ from application.pools import borrowed, open_pool
 from application.revoked_sessions import RevokedSessions
 from application.sending import Sender
 from application.transact import Writer
+from domain.banking_calendar import WEEKENDS, Calendar
 from domain.statement import LETTERHEAD, Letterhead
 from readmodels.projection import lag
 
@@ -87,6 +89,7 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     *bill_readings.HANDLERS,
     *bill_refunds.HANDLERS,
     *autopay.HANDLERS,
+    *standing_orders.HANDLERS,
     *statements.HANDLERS,
     *restatements.HANDLERS,
     *loans.HANDLERS,
@@ -118,6 +121,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str | None = None
     letterhead: Letterhead = LETTERHEAD
     gateways: tuple[GatewaySettings, ...] = ()
+    calendar: Calendar = WEEKENDS
     version: str = "0.1.0"
 
 
@@ -210,6 +214,7 @@ async def _opened(
             currency=configuration.currency,
             secret=configuration.secret_key.encode(),
             letterhead=configuration.letterhead,
+            calendar=configuration.calendar,
             version=configuration.version,
             gateways=carriers,
             gateway_secrets={each.name: each.secret for each in configuration.gateways},

@@ -29,6 +29,7 @@ from application.passwords import Passwords
 from application.pools import Pool
 from application.revoked_sessions import RevokedSessions
 from application.transact import Writer
+from domain.banking_calendar import Calendar
 from domain.refusals import Refused
 from domain.statement import Letterhead
 
@@ -52,6 +53,7 @@ class Bank(msgspec.Struct):
     currency: str
     secret: bytes
     letterhead: Letterhead
+    calendar: Calendar
     version: str
     gateways: dict[str, Gateway]
     # The secrets that their callbacks are signed with, by the same names.

@@ -19,6 +19,7 @@ Subject: TypeAlias = Literal[
     "payment",
     "autopay",
     "loan",
+    "standing_order",
 ]
 
 USER: Final = frozenset({"user"})
@@ -74,6 +75,14 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/holds/{hold_id}"): Rule(SIGNED_IN, "hold"),
     ("POST", "/holds/{hold_id}/settle"): Rule(USER | TELLER, "hold"),
     ("POST", "/holds/{hold_id}/release"): Rule(TELLER | COMPLIANCE, "hold"),
+    # Standing orders.
+    ("POST", "/standing-orders"): Rule(USER | TELLER),
+    ("GET", "/standing-orders"): Rule(SIGNED_IN),
+    ("GET", "/standing-orders/{standing_order_id}"): Rule(SIGNED_IN, "standing_order"),
+    ("PUT", "/standing-orders/{standing_order_id}"): Rule(USER | TELLER, "standing_order"),
+    ("POST", "/standing-orders/{standing_order_id}/pause"): Rule(USER | TELLER, "standing_order"),
+    ("POST", "/standing-orders/{standing_order_id}/resume"): Rule(USER | TELLER, "standing_order"),
+    ("DELETE", "/standing-orders/{standing_order_id}"): Rule(USER | TELLER, "standing_order"),
     # Statements.
     ("GET", "/accounts/{account_id}/statement"): Rule(SIGNED_IN, "account"),
     ("POST", "/accounts/{account_id}/statements"): Rule(USER | TELLER | COMPLIANCE, "account"),

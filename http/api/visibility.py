@@ -10,7 +10,7 @@ from api.call import Bank, Call
 from api.parameters import date_of, known_at_of
 from api.policy import Rule
 from api.problems import NotYetRead
-from application import bills, clock, holds, statements
+from application import bills, clock, holds, standing_orders, statements
 from application.commands import Actor
 from application.payment_places import Place, place_of_payment
 from application.pools import borrowed
@@ -24,6 +24,7 @@ from domain.refusals import (
     CustomerNotFound,
     HoldNotFound,
     NotFound,
+    StandingOrderNotFound,
     StatementNotFound,
     TransactionNotFound,
 )
@@ -135,6 +136,13 @@ async def account_of_hold(bank: Bank, actor: Actor, hold_id: int) -> int:
     return _account_in(stream)
 
 
+async def account_of_order(bank: Bank, actor: Actor, order_id: int) -> int:
+    """The account that a standing order pays from, hidden from a stranger in the same way."""
+    missing = StandingOrderNotFound(standing_order_id=order_id)
+    stream = await _stream_of(bank, actor, standing_orders.claim_of(order_id), missing)
+    return _account_in(stream)
+
+
 async def stream_of_statement(bank: Bank, actor: Actor, statement_id: int) -> tuple[str, int]:
     """The stream and the number of an issued statement, hidden from a stranger in the same way."""
     missing = StatementNotFound(statement_id=statement_id)
@@ -195,6 +203,8 @@ async def check_visible(bank: Bank, actor: Actor, rule: Rule, path: Mapping[str,
         check_user(actor, path["user_id"])
     if rule.subject == "hold":
         await account_of_hold(bank, actor, path["hold_id"])
+    if rule.subject == "standing_order":
+        await account_of_order(bank, actor, path["standing_order_id"])
     if rule.subject == "statement":
         await stream_of_statement(bank, actor, path["statement_id"])
     if rule.subject == "loan":

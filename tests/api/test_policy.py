@@ -14,6 +14,7 @@ from api.app import Configuration, create_framework
 from api.metrics import Metrics
 from api.own_writes import OwnWrites
 from api.policy import ANYONE, POLICY, RULES, Rule
+from application.clock import now
 from application.reconciliation import open_work_item
 from domain.work_items import Difference
 from tests.bank import Bank, ask
@@ -34,6 +35,12 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/accounts/{account_id}/overdraft-limit": {"overdraft_limit": 0},
     "/accounts/{account_id}/adjust": {"amount": 1, "side": "credit", "reason": "a reason"},
     "/accounts/{account_id}/holds": {"amount": 1},
+    "/standing-orders": {
+        "amount": 1,
+        "frequency": "monthly",
+        "first_due": str(now().date()),
+        "counterparty": "XX",
+    },
     "/rate-plans": {"account_type": "savings", "currency": "EUR", "first_day": "2026-01-01"},
     "/accounts/{account_id}/statements": {"from": "2026-01-01", "to": "2026-01-31"},
     "/transactions/{transaction_id}/reverse": {"reason": "a reason"},
@@ -138,6 +145,9 @@ class Cast:
         held = self.owner.post(f"{account}/holds", {"amount": 1}).json()
         period = BODIES["/accounts/{account_id}/statements"]
         issued = self.owner.post(f"{account}/statements", period).json()
+        asked = BODIES["/standing-orders"] | {"account_id": int(account.rpartition("/")[2])}
+        agreed = self.owner.post("/standing-orders", asked).json()
+        path = path.replace("{standing_order_id}", str(agreed["standing_order_id"]))
         path = path.replace("{hold_id}", str(held["hold_id"]))
         return path.replace("{statement_id}", str(issued["statement_id"]))
 
@@ -243,7 +253,7 @@ class Cast:
                 body = transfer
             if route == "/transactions/batch":
                 body = {"transfers": [transfer]}
-        if "{hold_id}" in route or "{statement_id}" in route:
+        if any(name in route for name in ("{hold_id}", "{statement_id}", "{standing_order_id}")):
             path = self._of_account(path)
         if "{loan_id}" in route:
             path = self._of_loan(route, body)
@@ -255,6 +265,8 @@ class Cast:
         if route == "/audit/proofs/inclusion":
             path += f"?position={self._of_deposit()}"
         path = path.replace("{user_id}", str(self.owner.user_id))
+        if route == "/standing-orders" and method == "POST":
+            body["account_id"] = self.api.account(self.owner)
         if route == "/accounts/create":
             body["user_id"] = self.owner.user_id
         if route == "/logout":

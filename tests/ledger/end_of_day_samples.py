@@ -3,10 +3,23 @@
 import datetime as dt
 from decimal import Decimal
 
+import msgspec
+
 from domain.account_facts import InterestCapitalised, OverdraftInterestCapitalised, TaxWithheld
 from domain.accrued_interest import Accrued, Capitalised, Standing, Unclaimed
 from domain.facts import Fact
 from domain.rate_plans import Rates, RatesSet, Tier
+from domain.standing_orders import (
+    Cancelled,
+    Changed,
+    Created,
+    Executed,
+    Failed,
+    Order,
+    Paused,
+    Resumed,
+    Skipped,
+)
 
 STANDING = Standing(
     through=dt.date(2024, 2, 29),
@@ -18,6 +31,24 @@ STANDING = Standing(
     debit_posted=6,
     credit_settled=431,
     since=dt.date(2024, 2, 1),
+)
+
+ORDER = Order(
+    account_id=456,
+    currency="EUR",
+    amount=2500,
+    frequency="monthly",
+    first_due=dt.date(2024, 1, 31),
+    due=dt.date(2024, 2, 29),
+    attempt_on=dt.date(2024, 2, 29),
+    counterparty="YZ/87144583",
+    description="Rent",
+    day_rule="modified_following",
+    last_due=dt.date(2026, 12, 31),
+    count=36,
+    retry_days=5,
+    catch_up=True,
+    number=1,
 )
 
 # A new one goes to the end: its place is part of its golden file.
@@ -46,4 +77,12 @@ END_OF_DAY_FACTS: tuple[Fact, ...] = (
             ),
         ),
     ),
+    Created(order=ORDER),
+    Changed(order=msgspec.structs.replace(ORDER, amount=2600)),
+    Paused(order=msgspec.structs.replace(ORDER, status="paused")),
+    Resumed(order=ORDER),
+    Cancelled(order=msgspec.structs.replace(ORDER, status="cancelled"), why="closed"),
+    Executed(order=ORDER, due=dt.date(2024, 1, 31), amount=2500),
+    Failed(order=msgspec.structs.replace(ORDER, tries=1), due=dt.date(2024, 2, 29), why="no money"),
+    Skipped(order=ORDER, due=dt.date(2024, 1, 31), why="no money"),
 )

@@ -341,6 +341,7 @@ STREAMS = {
     "rate-plan": "rate-plan-savings-EUR",
     "work-item": "work-item-4",
     "reconciliation": "reconciliation-2",
+    "standing-order": "standing-order-11",
 }
 
 
