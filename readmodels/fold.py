@@ -137,9 +137,9 @@ def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]
                 if event.entry:
                     _entry(batch, position, event, None, "")
                 batch.interest.add(stream, version, position, event)
+                batch.standing_orders.add(stream, position, event)
             if stream.startswith(BILLS):
                 batch.bills.add(stream, version, position, event)
-                batch.standing_orders.add(stream, position, event)
             batch.transactions.add(position, event)
         except Exception as error:
             raise PoisonedEvent(position, stream, tag, error) from error
