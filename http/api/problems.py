@@ -19,6 +19,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
 from api.audit_problems import AUDIT_PROBLEMS, AUDIT_SPEAKING
+from api.end_of_day_problems import END_OF_DAY_PROBLEMS
 from api.gateway_problems import GATEWAY_PROBLEMS, GATEWAY_SPEAKING
 from api.loan_problems import LOAN_PROBLEMS
 from api.parameters import ParameterRefused
@@ -103,8 +104,6 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.UnknownAccountType: Row(422, "Unknown account type"),
     refusals.UnprintableText: Row(422, "The text cannot be printed"),
     refusals.UnknownPeriod: Row(422, "There is no such period"),
-    refusals.TiersOutOfOrder: Row(422, "The tiers are out of order"),
-    refusals.RateOutOfRange: Row(422, "A rate is out of range"),
     refusals.HoldAlreadyOver: Row(422, "The hold would be over already"),
     refusals.SameAccount: Row(422, "Source and destination are the same account"),
     refusals.ReasonMissing: Row(422, "A reason is missing"),
@@ -113,9 +112,6 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.TermsContradict: Row(422, "The terms contradict themselves"),
     refusals.NoRateOfReturn: Row(422, "There is no such rate"),
     refusals.HoldNotFound: Row(404, "No such hold"),
-    refusals.StandingOrderNotFound: Row(404, "No such standing order"),
-    refusals.StandingOrderOver: Row(409, "The standing order is over"),
-    refusals.StandingOrderActive: Row(409, "The account has standing orders"),
     refusals.StatementNotFound: Row(404, "No such statement"),
     bill_refusals.BillNotFound: Row(404, "No such bill"),
     bill_refusals.BillerNotFound: Row(404, "No such biller"),
@@ -149,12 +145,10 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.PeriodAlreadyClosed: Row(409, "The period is closed already"),
     refusals.PeriodNotClosed: Row(409, "The period is not closed"),
     refusals.SamePerson: Row(409, "It takes two different people"),
-    refusals.BusinessDayOutOfTurn: Row(409, "Another business day comes first"),
     refusals.ReversalAboveAmount: Row(409, "More than was moved cannot be moved back"),
     refusals.HoldAboveLimit: Row(409, "More than is held cannot be settled"),
     refusals.TooManyHolds: Row(409, "The account has too many holds"),
     refusals.TooManyStatements: Row(409, "Too many statements are issued at once"),
-    refusals.TooManyRates: Row(409, "The rate plan has too many changes"),
     refusals.AccountAlreadyOpen: Row(409, "The account is open already"),
     refusals.UsernameTaken: Row(409, "The user name is taken"),
     refusals.EmailTaken: Row(409, "The email address is registered already"),
@@ -175,6 +169,7 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.NotApplied: Row(409, "Not applied, with the rest of its batch"),
     refusals.KeyReused: Row(422, "The idempotency key was used for another request"),
     **{refusal: Row(*row) for refusal, row in LOAN_PROBLEMS.items()},
+    **{refusal: Row(*row) for refusal, row in END_OF_DAY_PROBLEMS.items()},
     **{problem: Row(*row) for problem, row in GATEWAY_PROBLEMS.items()},
     **{problem: Row(*row) for problem, row in AUDIT_PROBLEMS.items()},
     # What never became a command.
