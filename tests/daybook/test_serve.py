@@ -315,3 +315,46 @@ def test_help_comes_at_once() -> None:
     assert "litestar" not in asked.stderr
     assert "psycopg" not in asked.stderr
     assert time.perf_counter() - started < 10
+
+
+def test_the_books_are_proved_on_a_machine_that_has_nothing_of_ours(
+    daybook: Command, tmp_path: Path
+) -> None:
+    published, away = tmp_path / "published", tmp_path / "away"
+    away.mkdir()
+    server = Server(
+        daybook(
+            *("serve", "--port", "0"),
+            DAYBOOK_CHECKPOINTS_DIR=str(published),
+            DAYBOOK_LOG_ORIGIN="bank.example/ledger",
+        )
+    )
+    opened(server.signed_in(), 100)
+    deadline = time.monotonic() + 30
+    # Registered, opened, deposited: three events.
+    while not (published / "checkpoints" / "3").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert server.end() == (0, "")
+    for arguments, name in (
+        (("audit", "export", "--format", "jsonl", str(away / "log.jsonl")), "said"),
+        (("audit", "verifier"), "verify.py"),
+        (("keys", "show"), "keys"),
+    ):
+        said, _ = daybook(*arguments).communicate(timeout=60)
+        (away / name).write_text(said)
+
+    asked = [sys.executable, "-I", "-S", "verify.py", "log.jsonl", "--key", "keys"]
+    asked += ["--checkpoint", str(published / "checkpoint")]
+    right = subprocess.run(asked, cwd=away, capture_output=True, text=True, check=False)
+    log = away / "log.jsonl"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
+    cut = subprocess.run(asked, cwd=away, capture_output=True, text=True, check=False)
+    rotated, _ = daybook("keys", "rotate").communicate(timeout=60)
+
+    assert (right.returncode, right.stderr) == (0, "")
+    assert right.stdout.startswith("RIGHT: 3 events of bank.example/ledger, 3 of them signed")
+    assert cut.returncode == 1
+    assert cut.stdout.startswith("WRONG at position 3: the log ends at position 2")
+    assert (away / "keys").read_text() in rotated
+    assert len(rotated.splitlines()) == 2

@@ -1,0 +1,260 @@
+"""A bank that lived, taken to the auditor: right as it is, and wrong after any change by a superuser."""
+
+import asyncio
+import contextlib
+import io
+import random
+import threading
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from daybook import daybook_verify
+from daybook.audit import export_jsonl
+from daybook.evidence.checkpoint_keys import CheckpointKeys
+from daybook.evidence.sealer import Sealer
+from migrations.runner import migrate
+from readmodels.log_proofs import checkpoints_before, latest_checkpoint
+from tests.durable_postgres import DurablePostgres
+from tests.evidence.sealing import NOW, ORIGIN, keys_in, reading, seal
+from tests.faults.campaign import Campaign
+from tests.running_api import Person, RunningApi, running_api
+
+TAMPERS = 300
+MONTH = {"from": "2026-01-01", "to": "2026-01-31"}
+
+
+def verified(
+    lines: list[bytes],
+    notes: list[str],
+    keys: CheckpointKeys,
+    statements: list[bytes] | None = None,
+) -> Any:
+    """The report of the verifier, or what it says is wrong."""
+    public = "\n".join(str(key) for key in keys.verifier_keys())
+    try:
+        return daybook_verify.verify(
+            lines,
+            [note.encode() for note in notes],
+            daybook_verify.read_keys(public),
+            None,
+            statements or [],
+        )
+    except daybook_verify.Wrong as wrong:
+        return wrong
+
+
+def exported(connection: "psycopg.Connection[Any]", position: int = 2**62) -> list[bytes]:
+    file = io.BytesIO()
+    export_jsonl(connection, position, file)
+    return file.getvalue().splitlines(keepends=True)
+
+
+def live(api: RunningApi) -> tuple[Person, list[bytes]]:
+    """Half an hour at the bank; the statements that were issued in it, as their holder has them."""
+    holder, other, teller = api.person(), api.person(), api.person("teller")
+    one, two = api.person("compliance"), api.person("compliance")
+    mine, theirs = api.account(holder, 1000), api.account(other, 20)
+    for amount in range(1, 40):
+        body = {"source_account_id": mine, "destination_account_id": theirs, "amount": amount}
+        assert holder.post("/transactions/create", body).status_code == 201
+    held = holder.post(f"/accounts/{mine}/holds", {"amount": 5}).json()
+    holder.post(f"/holds/{held['hold_id']}/settle", {"amount": 2})
+    put = teller.post(
+        f"/accounts/{mine}/deposit",
+        {"amount": 12.34, "booking_date": "2026-01-15", "reason": "found", "description": "Nájem"},
+    ).json()
+    teller.post(
+        f"/accounts/{mine}/withdraw", {"amount": 1, "booking_date": "2026-01-20", "reason": "slip"}
+    )
+    teller.post(f"/transactions/{put['transaction_id']}/reverse", {"reason": "not hers"})
+    statements = []
+    for account_id, person in ((mine, holder), (theirs, other), (mine, holder)):
+        issued = person.post(f"/accounts/{account_id}/statements", MONTH)
+        assert issued.status_code == 201, issued.text
+        statements.append(person.get(f"/statements/{issued.json()['statement_id']}").content)
+    for person in (one, two):
+        person.post("/ledger/periods/2026-01/close", {"reason": "all is in"})
+    return holder, statements
+
+
+@pytest.fixture(scope="module")
+def bank(
+    module_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, CheckpointKeys, str, list[bytes]]:
+    """The database after it lived, the keys, the last checkpoint and the issued statements."""
+    folder = tmp_path_factory.mktemp("api")
+    with running_api(module_database, folder) as api:
+        _, statements = live(api)
+    keys = keys_in(folder)
+    seal(module_database, keys)
+    return module_database, keys, reading(module_database, latest_checkpoint).note, statements
+
+
+def test_a_bank_as_it_is_is_right_with_every_checkpoint_and_statement(
+    bank: tuple[str, CheckpointKeys, str, list[bytes]],
+) -> None:
+    conninfo, keys, _, statements = bank
+    every = reading(conninfo, lambda c: checkpoints_before(c, 2**62, 1000))
+    with psycopg.connect(conninfo) as connection:
+        lines = exported(connection)
+
+    told = verified(lines, [each.note for each in every][:20], keys, statements)
+
+    assert isinstance(told, dict), told.why
+    assert told["events"] == told["signed_events"] == len(lines) > 90
+    assert told["sealed_periods"] == 1
+    assert (told["issued_statements"], told["compared_statements"]) == (3, 3)
+    assert told["balances"]["account-2"] == {"EUR": 80000}
+
+
+CHANGES = {
+    "a bit of the state": """
+        UPDATE daybook_events SET state = set_bit(state, %(bit)s %% (8 * length(state)), 1 -
+               get_bit(state, %(bit)s %% (8 * length(state)))) WHERE notification_id = %(at)s""",
+    "a letter of the tag": """
+        UPDATE daybook_events SET topic = overlay(topic PLACING 'x' FROM 1 + %(bit)s %% length(topic))
+         WHERE notification_id = %(at)s AND substr(topic, 1 + %(bit)s %% length(topic), 1) <> 'x'""",
+    "the stream": """
+        UPDATE daybook_events SET originator_id = originator_id || '9' WHERE notification_id = %(at)s""",
+    "the version": """
+        UPDATE daybook_events SET originator_version = originator_version + 1000
+         WHERE notification_id = %(at)s""",
+    "the position": """
+        UPDATE daybook_events SET notification_id = notification_id + 100000
+         WHERE notification_id = %(at)s""",
+    "the row": "DELETE FROM daybook_events WHERE notification_id = %(at)s",
+    "the tail": "DELETE FROM daybook_events WHERE notification_id >= %(at)s",
+    "the row, closing the gap": """
+        WITH gone AS (DELETE FROM daybook_events WHERE notification_id = %(at)s)
+        UPDATE daybook_events SET notification_id = notification_id - 1
+         WHERE notification_id > %(at)s""",
+    "the description": """
+        UPDATE daybook_events SET state = convert_to(
+               replace(convert_from(state, 'UTF8'), '"actor":"', '"actor":"x'), 'UTF8')
+         WHERE notification_id = %(at)s""",
+    "two states": """
+        UPDATE daybook_events e SET state = o.state FROM daybook_events o
+         WHERE e.notification_id = %(at)s AND o.notification_id = %(other)s""",
+    "two places": """
+        UPDATE daybook_events SET notification_id = CASE notification_id
+               WHEN %(at)s THEN -%(other)s ELSE -%(at)s END
+         WHERE notification_id IN (%(at)s, %(other)s)""",
+}
+
+
+def test_every_change_by_a_superuser_is_found(
+    bank: tuple[str, CheckpointKeys, str, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conninfo, keys, note, _ = bank
+    # One checkpoint is looked at three hundred times; its signature is the same each time.
+    monkeypatch.setattr(daybook_verify, "is_signed", cache(daybook_verify.is_signed))
+    chance = random.Random(7)
+    missed, indexed, done = [], 0, 0
+    with psycopg.connect(conninfo) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
+            "ALTER TABLE daybook_events DROP CONSTRAINT daybook_events_notification_id_check"
+        )
+        connection.execute("DROP INDEX daybook_events_position")
+        size = len(exported(connection))
+        connection.execute("SAVEPOINT before")
+        while done < TAMPERS:
+            name = chance.choice(sorted(CHANGES))
+            at, other = chance.sample(range(1, size + 1), 2)
+            made = connection.execute(
+                CHANGES[name],
+                {"at": at, "other": other, "bit": chance.randrange(2**30)},
+            )
+            if name == "two places":
+                connection.execute(
+                    "UPDATE daybook_events SET notification_id = -notification_id"
+                    " WHERE notification_id < 0"
+                )
+            if made.rowcount:
+                done += 1
+                told = verified(exported(connection), [note], keys)
+                if isinstance(told, dict):
+                    missed.append((name, at, other))
+                else:
+                    indexed += told.index is not None
+            connection.execute("ROLLBACK TO SAVEPOINT before")
+        clean = verified(exported(connection), [note], keys)
+        connection.rollback()
+
+    assert missed == []
+    assert isinstance(clean, dict)
+    print(f"{done} changes, all found, {indexed} of them by the position of the first bad event")
+
+
+def test_tiles_that_were_changed_too_do_not_help(
+    bank: tuple[str, CheckpointKeys, str, list[bytes]],
+) -> None:
+    """Whoever changes an event and everything derived from it still has not the checkpoint."""
+    conninfo, keys, note, _ = bank
+    with psycopg.connect(conninfo) as connection:
+        lines = exported(connection)
+    forged = [line.replace(b'"reason":"found"', b'"reason":"lost!"') for line in lines]
+    assert forged != lines
+
+    told = verified(forged, [note], keys)
+
+    assert isinstance(told, daybook_verify.Wrong)
+    assert "are not those that the checkpoint was signed for" in told.why
+
+
+@pytest.mark.timeout(240)
+def test_a_bank_that_crashed_is_right_and_was_sealed_throughout(
+    durable_postgres: DurablePostgres, tmp_path: Path
+) -> None:
+    """Postgres is killed under clients and a sealer; every checkpoint holds, and there is no alarm."""
+    folder = tmp_path / "histories"
+    folder.mkdir()
+    migrate(durable_postgres.conninfo)
+    keys = CheckpointKeys(tmp_path / "keys", origin=ORIGIN, now=NOW)
+    stop, failed = threading.Event(), []
+
+    async def run() -> None:
+        sealing = asyncio.ensure_future(
+            Sealer(durable_postgres.conninfo, keys, pace_seconds=0.05).run()
+        )
+        while not stop.is_set() and not sealing.done():
+            await asyncio.sleep(0.05)
+        sealing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sealing
+
+    def sealer() -> None:
+        try:
+            asyncio.run(run())
+        except Exception as error:  # noqa: BLE001 - told by the assertion below
+            failed.append(error)
+
+    with Campaign(durable_postgres.conninfo, folder) as campaign:
+        thread = threading.Thread(target=sealer)
+        thread.start()
+        campaign.start_clients()
+        for _ in range(3):
+            before = campaign.operations()
+            deadline = time.monotonic() + 40
+            while campaign.operations() < before + 300:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            durable_postgres.kill()
+            durable_postgres.start()
+        _, found = campaign.finish()
+        stop.set()
+        thread.join(30)
+
+    assert (found, failed) == ([], [])
+    seal(durable_postgres.conninfo, keys)
+    every = reading(durable_postgres.conninfo, lambda c: checkpoints_before(c, 2**62, 1000))
+    with psycopg.connect(durable_postgres.conninfo) as connection:
+        told = verified(exported(connection), [each.note for each in every[:40]], keys)
+    assert isinstance(told, dict), told.why
+    assert len(every) > 5
+    assert told["unsigned_events"] == 0
