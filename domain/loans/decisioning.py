@@ -4,11 +4,13 @@ The rules advise and people decide: a rule that is not met refuses the approval 
 a reason, and nothing is declined without a person.
 """
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal, localcontext
 from typing import Final
 
+from domain.amortisation.arithmetic import EXACT, divide, rounded
+from domain.amortisation.due_dates import Unit
+from domain.amortisation.level import level_instalment
 from domain.loans.loan_terms import LoanTerms, RuleResult
-from domain.loans.schedules import EXACT, Period, factor, level_payment
 from domain.money import decimal_of
 
 RULE_SET: Final = "2026-11"
@@ -20,6 +22,8 @@ FREE_INCOME_MIN: Final = 300_00
 LOAN_TO_VALUE_MAX: Final = Decimal("0.90")
 AGE_MIN: Final = 18
 AGE_AT_END_MAX: Final = 75
+# How many of each a year has; the nearest whole number will do for a rule.
+_A_YEAR: Final[dict[Unit, int]] = {"months": 12, "weeks": 52, "days": 365}
 _FOUR: Final = Decimal("0.0001")
 
 
@@ -59,17 +63,14 @@ def judged(terms: LoanTerms) -> tuple[RuleResult, ...]:
 
 
 def monthly_instalment(terms: LoanTerms, annual_rate: Decimal) -> int:
-    """About what the loan costs a month, in minor units: the level payment over equal months."""
+    """About what the loan costs a month, in minor units: the level payment over equal periods."""
     product = terms.product
-    on = terms.applied_on
-    each = factor(product, annual_rate, on, on, whole=True)
-    if product.day_count != "same-as-period":
-        each = EXACT.divide(annual_rate, Decimal(1200))
-    periods = [Period(on, on, on, each)] * terms.instalments
-    level = level_payment(terms.principal, periods)
-    months = {"months": Decimal(1), "weeks": Decimal("4.348125"), "days": Decimal("30.436875")}
-    monthly = EXACT.divide(EXACT.multiply(level, months[product.unit]), Decimal(product.every))
-    return int(monthly.to_integral_value(ROUND_HALF_EVEN))
+    each = divide(annual_rate * product.every, 100 * _A_YEAR[product.unit])
+    count = terms.instalments
+    with localcontext(EXACT):
+        owed = terms.principal * (1 + each)
+        level = level_instalment(owed, [each] * (count - 1), [Decimal(1)] * count)
+        return rounded(divide(level * _A_YEAR[product.unit], 12 * product.every), "half_even")
 
 
 def _at_most(rule: str, part: int, whole: int, limit: Decimal) -> RuleResult:

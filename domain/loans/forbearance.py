@@ -16,7 +16,6 @@ from domain.loans.loan_terms import NOTHING, LoanTerms, Parts, Pause
 from domain.loans.products import Component
 from domain.loans.repaying import charge_fee, check_not_before
 from domain.loans.schedules import (
-    after,
     carried_rows,
     due_dates,
     fallen_due,
@@ -133,10 +132,7 @@ def reschedule(
     if capitalise:
         # It is settled by being principal now, so nothing of it falls due any more.
         carried = [msgspec.structs.replace(row, due=on) for row in carried]
-    whole = after(on, terms.product.every, terms.product.unit)
-    began = {row.end for row in terms.rows if row.start == on}
-    broken = ends[0] != whole and ends[0] not in began
-    periods = periods_over(terms.product, rate, on, ends, broken=broken)
+    periods = periods_over(terms.product, rate, on, ends)
     number = 1 + max((row.number for row in past), default=0)
     carried_interest = 0 if capitalise else sum(row.interest for row in carried)
     new = spread(terms.product, principal, periods, number=number, carried=carried_interest)

@@ -9,14 +9,14 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from domain.amortisation.arithmetic import Rounding
+from domain.amortisation.day_counts import DayCount
+from domain.amortisation.due_dates import Unit
 from domain.loans.loan_refusals import ProductNotFound
 
 Component: TypeAlias = Literal["penalty", "fee", "interest", "principal"]
 Axis: TypeAlias = Literal["instalment_first", "component_first"]
 Method: TypeAlias = Literal["annuity", "equal_principal", "interest_only"]
-Unit: TypeAlias = Literal["days", "weeks", "months"]
-DayCount: TypeAlias = Literal["same-as-period", "ACT/360", "ACT/365F", "30E/360"]
-Rounding: TypeAlias = Literal["half_even", "half_up"]
 Excess: TypeAlias = Literal["hold", "lower_instalment", "shorter_term"]
 
 # The orders in which the components of what is due are paid, by their names.

@@ -10,6 +10,7 @@ from decimal import ROUND_CEILING, Decimal
 
 import msgspec
 
+from domain.amortisation.arithmetic import EXACT
 from domain.loans.allocation import allocate, due_total, dues
 from domain.loans.arrears import catch_up, paid
 from domain.loans.loan import Course, Dated, Loan, check_status
@@ -30,7 +31,6 @@ from domain.loans.loan_refusals import (
 from domain.loans.loan_terms import Charge, LoanTerms
 from domain.loans.products import Excess
 from domain.loans.schedules import (
-    EXACT,
     PERCENT,
     Keep,
     after,

@@ -5,25 +5,30 @@ principal that is not due yet is spread anew over the days that are left. Intere
 since the last due date stands in a line of its own, so that it falls due as it was earned.
 """
 
-import calendar
 import datetime as dt
+import itertools
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
+from decimal import Decimal, localcontext
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from domain.amortisation import arithmetic
+from domain.amortisation import due_dates as dates
+from domain.amortisation.arithmetic import EXACT, divide
+from domain.amortisation.due_dates import Unit
+from domain.amortisation.level import level_instalment
+from domain.amortisation.periods import Accrual, periods_of
+from domain.amortisation.schedule import schedule
+from domain.amortisation.terms import ScheduleTerms
 from domain.loans.accrual import earned_part
 from domain.loans.loan_refusals import PaymentTooSmall
 from domain.loans.loan_terms import LoanTerms, Row
-from domain.loans.products import DayCount, Product, Unit
+from domain.loans.products import Product
 
 Keep: TypeAlias = Literal["term", "instalment"]
 
-# Rates and factors keep these digits; only what becomes money is rounded to whole minor units.
-EXACT: Final = Context(prec=40)
 PERCENT: Final = Decimal(100)
-_YEAR: Final[dict[Unit, int]] = {"months": 12, "weeks": 52, "days": 365}
 
 
 class Period(NamedTuple):
@@ -37,75 +42,61 @@ class Period(NamedTuple):
 
 def after(date: dt.date, count: int, unit: Unit) -> dt.date:
     """`count` units later. A day that the month has not is its last, and comes back the month after."""
-    if unit != "months":
-        return date + dt.timedelta(days=count * (7 if unit == "weeks" else 1))
-    year, month = divmod(date.year * 12 + date.month - 1 + count, 12)
-    return dt.date(year, month + 1, min(date.day, calendar.monthrange(year, month + 1)[1]))
+    return dates.add_units(date, count, unit)
 
 
 def due_dates(
     product: Product, on: dt.date, count: int, first_due: dt.date | None
 ) -> list[dt.date]:
     """Each counted from the first, so that they never drift."""
-    anchor, offset = (on, 1) if first_due is None else (first_due, 0)
-    return [after(anchor, (k + offset) * product.every, product.unit) for k in range(count)]
+    endless = dates.due_dates(on, product.every, product.unit, first_due=first_due)
+    return list(itertools.islice(endless, count))
+
+
+def schedule_terms(
+    product: Product,
+    principal: int,
+    annual_rate: Decimal,
+    on: dt.date,
+    count: int,
+    first_due: dt.date | None,
+) -> ScheduleTerms:
+    """What a schedule of the product is reckoned from, here and for whoever asks for a quote."""
+    return ScheduleTerms(
+        principal=principal,
+        method=product.method,
+        rate=annual_rate,
+        start=on,
+        instalments=count,
+        every=product.every,
+        unit=product.unit,
+        first_due=first_due,
+        day_count=product.day_count,
+        rounding=product.rounding,
+        grace_principal=product.grace_principal,
+    )
 
 
 def periods_over(
-    product: Product, annual_rate: Decimal, on: dt.date, ends: Sequence[dt.date], *, broken: bool
+    product: Product, annual_rate: Decimal, on: dt.date, ends: Sequence[dt.date]
 ) -> list[Period]:
-    """The periods between a day and these; `broken` says that the first is no whole period."""
-    found = []
-    start = on
-    for end in ends:
-        whole = not (broken and start == on)
-        found.append(Period(start, end, end, factor(product, annual_rate, start, end, whole=whole)))
-        start = end
-    return found
-
-
-def factor(
-    product: Product, annual_rate: Decimal, start: dt.date, end: dt.date, *, whole: bool
-) -> Decimal:
-    """What one unit of principal earns from `start` to `end`.
-
-    By the day count of the product; under `same-as-period` a whole period earns its share of the year,
-    and a broken one its days over 365.
-    """
-    if product.day_count == "same-as-period" and whole:
-        days, year = product.every, _YEAR[product.unit]
-    else:
-        days, year = days_of(product.day_count, start, end)
-    return EXACT.divide(EXACT.multiply(annual_rate, Decimal(days)), PERCENT * year)
-
-
-def days_of(day_count: DayCount, start: dt.date, end: dt.date) -> tuple[int, int]:
-    """The days from `start` to `end`, and those of the year they are held against."""
-    if day_count == "30E/360":
-        first, last = min(start.day, 30), min(end.day, 30)
-        months = (end.year - start.year) * 12 + end.month - start.month
-        return 30 * months + last - first, 360
-    return (end - start).days, 360 if day_count == "ACT/360" else 365
+    """The periods between a day and due dates of a schedule; the first may be no whole one."""
+    terms = msgspec.structs.replace(
+        schedule_terms(product, 1, annual_rate, on, len(ends), ends[0]),
+        # The day of the month that the due dates are anchored at: the others were clipped.
+        day_of_month=max(end.day for end in ends) if product.unit == "months" else None,
+    )
+    with localcontext(EXACT):
+        accrual = Accrual(terms, ())
+        return [
+            Period(period.start, period.due, period.due, accrual.since(period, period.start))
+            for period in periods_of(terms, len(ends))
+        ]
 
 
 def rounded(amount: Decimal, product: Product) -> int:
     """Minor units: the one place where the arithmetic of a schedule becomes money."""
-    mode = ROUND_HALF_EVEN if product.rounding == "half_even" else ROUND_HALF_UP
-    return int(amount.to_integral_value(mode))
-
-
-def level_payment(principal: int, periods: Sequence[Period], carried: int = 0) -> Decimal:
-    """The payment that, the same each period, repays principal and interest over the periods.
-
-    It solves P prod(1 + f) = A (sum over the periods of the product of the later ones). `carried` is
-    an amount that falls due with the first of them besides.
-    """
-    later, payments, first = Decimal(1), Decimal(0), Decimal(0)
-    for period in reversed(periods):
-        payments = EXACT.add(payments, later)
-        first, later = later, EXACT.multiply(later, EXACT.add(1, period.factor))
-    owed = EXACT.add(EXACT.multiply(principal, later), EXACT.multiply(carried, first))
-    return EXACT.divide(owed, payments)
+    return arithmetic.rounded(amount, product.rounding)
 
 
 def spread(
@@ -146,20 +137,26 @@ def spread(
 
 
 def _level(product: Product, principal: int, periods: Sequence[Period], carried: int) -> int:
+    """`carried` is interest that falls due with the first of the periods besides."""
     if product.method == "equal_principal":
-        return rounded(EXACT.divide(Decimal(principal), Decimal(len(periods))), product)
-    return rounded(level_payment(principal, periods, carried), product)
+        return rounded(divide(principal, len(periods)), product)
+    with localcontext(EXACT):
+        first, *later = (period.factor for period in periods)
+        owed = principal * (1 + first) + carried
+        return rounded(level_instalment(owed, later, [Decimal(1)] * len(periods)), product)
 
 
 def first_schedule(
     terms: LoanTerms, principal: int, on: dt.date, first_due: dt.date | None
 ) -> tuple[Row, ...]:
-    """The schedule of a loan that is paid out on this day."""
-    product = terms.product
-    ends = due_dates(product, on, terms.instalments, first_due)
-    broken = first_due is not None and first_due != after(on, product.every, product.unit)
-    periods = periods_over(product, terms.annual_rate, on, ends, broken=broken)
-    return tuple(spread(product, principal, periods, grace=product.grace_principal))
+    """The schedule of a loan that is paid out on this day: the one that it was quoted with."""
+    asked = schedule_terms(
+        terms.product, principal, terms.annual_rate, on, terms.instalments, first_due
+    )
+    return tuple(
+        Row(line.number, line.start, line.due, line.due, line.principal, line.interest)
+        for line in schedule(asked)
+    )
 
 
 def fallen_due(terms: LoanTerms, on: dt.date) -> list[Row]:
@@ -199,7 +196,7 @@ def reamortised(
     if principal and to_come:
         ends = sorted({row.end for row in to_come})
         first = to_come[0]
-        periods = periods_over(product, rate, on, ends, broken=first.start != on)
+        periods = periods_over(product, rate, on, ends)
         number = first.number if first.number else len(rows)
         grace = sum(1 for row in to_come if not row.principal) if _in_grace(terms, to_come) else 0
         rows += spread(

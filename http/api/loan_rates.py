@@ -53,7 +53,10 @@ class StreamIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Equal payments at equal months."""
 
     amount: Annotated[Amount, said("Each payment, above zero.", 230.0)]
-    first: Annotated[dt.date | After, said("When the first is paid.", {"months": 1})]
+    first: Annotated[
+        dt.date | After | Months,
+        said("When the first is paid; a number is months after the first advance.", {"months": 1}),
+    ]
     count: Annotated[
         int, msgspec.Meta(ge=1, le=FLOWS_OF_A_LIST_MAX, description="How many.", examples=[24])
     ]
@@ -189,6 +192,8 @@ def _payments(stream: StreamIn) -> list[Timed]:
         raise AmountNotPositive(amount=str(stream.amount))
     paid, first = Decimal(-stream.amount), stream.first
     later = [number * stream.every_months for number in range(stream.count)]
+    if isinstance(first, int):
+        first = After(months=first)
     if isinstance(first, After):
         return [
             Timed(After(months=first.months + months, days=first.days), paid) for months in later

@@ -223,8 +223,9 @@ def test_a_charge_lessens_what_was_advanced(api: RunningApi) -> None:
     }
     charged = body | {"charges": [{"months": 0, "amount": 60}]}
     net = body | {"advances": [{"months": 0, "amount": 5940}]}
+    counted = net | {"streams": [{"amount": 300, "first": 1, "count": 24}]}
 
-    assert answer(api, "apr", charged) == answer(api, "apr", net)
+    assert answer(api, "apr", charged) == answer(api, "apr", net) == answer(api, "apr", counted)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ import datetime as dt
 from typing import Any
 
 import psycopg
+import pytest
 
 from application import clock
 from application.commands import Details
 from application.loan_days import end_loan_day
 from daybook.end_of_day.loans import COLLECTIONS, DAYS
 from daybook.end_of_day.run import Bank, end_days
+from domain.loans.products import PRODUCTS
 from tests.bank import Bank as Writing
 from tests.bank import ask
 from tests.running_api import Person, RunningApi
@@ -90,6 +92,52 @@ def test_a_loan_is_applied_for_decided_accepted_and_paid_out_to_the_account(
     assert borrower.get(f"/v1/loans/{loan_id}/payoff").json()["total"] == 12000, (
         "on the first day no interest is earned yet"
     )
+
+
+@pytest.mark.parametrize(
+    ("product", "amount", "instalments"),
+    [
+        ("personal", 7_000, 36),
+        ("instalment", 1_234, 7),
+        ("mortgage", 90_000, 120),
+        ("business", 12_345, 24),
+        ("bridge", 20_000, 12),
+    ],
+)
+def test_a_loan_is_repaid_as_it_was_quoted(
+    api: RunningApi, product: str, amount: int, instalments: int
+) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    account_id = api.account(borrower)
+    loan_id = lent(
+        borrower,
+        officer,
+        account_id,
+        product=product,
+        amount=amount,
+        instalments=instalments,
+        income=100_000,
+        collateral=500_000,
+    )
+    (agreed,) = (p for p in borrower.get("/v1/loans/products").json() if p["product"] == product)
+
+    quoted = borrower.post(
+        "/v1/loans/quote",
+        {
+            "principal": amount,
+            "currency": "EUR",
+            "instalments": instalments,
+            "disbursed_on": str(TODAY),
+            **{f: agreed[f] for f in ("method", "annual_rate", "every", "unit", "day_count")},
+            "rounding": PRODUCTS[product].rounding,
+        },
+    ).json()
+
+    columns = ("number", "due", "principal", "interest", "payment", "balance")
+    schedule = borrower.get(f"/v1/loans/{loan_id}/schedule").json()
+    assert [[row[c] for c in columns] for row in schedule["instalments"]] == [
+        [row[c] for c in columns] for row in quoted["instalments"]
+    ]
 
 
 def test_a_borrower_repays_from_the_account_and_the_loan_ends(api: RunningApi) -> None:
