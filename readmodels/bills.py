@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from domain.bills.bill import Bill
 from domain.bills.bill_facts import BillStatus, Payment, PaymentStatus, Standing
 from domain.bills.recurrence import due_dates, estimate
 from readmodels.moments import Moment
@@ -58,8 +59,18 @@ TO_SETTLE: Final = """
      CROSS JOIN LATERAL (
            SELECT v.standing FROM readmodels.bills v WHERE v.bill_id = d.bill_id
             ORDER BY v.version DESC LIMIT 1) AS b
-     WHERE d.biller_id = %(biller_id)s AND d.settles_on <= %(due_by)s
+     WHERE d.biller_id = %(biller_id)s AND d.settles_on <= %(due_by)s AND d.bill_id > %(after)s
      ORDER BY d.bill_id LIMIT %(limit)s
+"""
+
+PAYABLE: Final = """
+    SELECT d.bill_id, b.standing, b.version
+      FROM readmodels.bill_dues d
+     CROSS JOIN LATERAL (
+           SELECT v.standing, v.version FROM readmodels.bills v WHERE v.bill_id = d.bill_id
+            ORDER BY v.version DESC LIMIT 1) AS b
+     WHERE d.user_id = %(user_id)s AND d.payable > 0 AND d.due_date <= %(due_by)s
+     ORDER BY d.due_date, d.bill_id LIMIT %(limit)s
 """
 
 StatusWanted: TypeAlias = BillStatus | Literal["overdue"]
@@ -215,6 +226,17 @@ def foretold(known: Iterable[BillRow], first: dt.date, until: dt.date) -> list[U
     return found
 
 
+async def payable(connection: Connection, user_id: int, *, due_by: dt.date) -> list[Bill]:
+    """Bills of a customer of which something may be paid, due by a day, as they stand now."""
+    found = await connection.execute(
+        PAYABLE, {"user_id": user_id, "due_by": due_by, "limit": PAGE_MAX}
+    )
+    return [
+        Bill(bill_id, _STANDINGS.decode(standing), version)
+        for bill_id, standing, version in await found.fetchall()
+    ]
+
+
 async def payment(connection: Connection, payment_id: int, moment: Moment) -> PaymentRow | None:
     rows = await _payments(
         connection, moment, "AND f.payment_id = %(payment_id)s", payment_id=payment_id
@@ -243,16 +265,17 @@ async def payments(
 
 
 async def to_settle(
-    connection: Connection, biller_id: int, *, due_by: dt.date, limit: int
+    connection: Connection, biller_id: int, *, due_by: dt.date, limit: int, after: int = 0
 ) -> list[tuple[int, int]]:
-    """Bills and payments that were captured and are due to the biller by a day, the oldest bill first.
+    """Bills and payments that were captured and are due to the biller by a day, as they stand now.
 
-    As they stand now; a payment of one of these bills that is due later is not among them.
+    By rising number of the bill, from the one after `after`; `limit` bills, with all of their payments.
     """
     found = await connection.execute(
-        TO_SETTLE, {"biller_id": biller_id, "due_by": due_by, "limit": page_size(limit)}
+        TO_SETTLE,
+        {"biller_id": biller_id, "due_by": due_by, "after": after, "limit": page_size(limit)},
     )
-    places = [
+    return [
         (bill_id, payment.payment_id)
         for bill_id, standing in await found.fetchall()
         for payment in _STANDINGS.decode(standing).payments
@@ -260,7 +283,6 @@ async def to_settle(
         and payment.settles_on is not None
         and payment.settles_on <= due_by
     ]
-    return places[:limit]
 
 
 async def _bills(

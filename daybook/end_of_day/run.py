@@ -20,7 +20,7 @@ from application.business_days import begin_end_of_day, complete_end_of_day
 from application.commands import SYSTEM
 from application.pools import READ_OPTIONS
 from application.transact import OutcomeUnknown, Unavailable, Writer
-from daybook.end_of_day import holds, interest, loans, standing_orders
+from daybook.end_of_day import bills, holds, interest, loans, standing_orders
 from daybook.end_of_day.steps import Day, Outcome, Step, ask, prefix_of
 from daybook.loading import bring_views_up
 from domain.banking_calendar import WEEKENDS, Calendar
@@ -33,6 +33,9 @@ STEPS: Final[tuple[Step, ...]] = (
     holds.STEP,
     standing_orders.STEP,
     loans.COLLECTIONS,
+    bills.AUTOPAY,
+    bills.LATE_FEES,
+    bills.SETTLEMENTS,
     interest.ACCRUAL,
     interest.CAPITALISATION,
     loans.DAYS,

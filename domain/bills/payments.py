@@ -307,6 +307,8 @@ def chargeback_lost(bill: Bill, account: Account, terms: BillerTerms, payment_id
     """The debit was right: the customer gives back what was advanced, though the money is not there."""
     payment = bill.payment(payment_id)
     amount = payment.refund_due
+    if payment.state != "charged_back":
+        raise RefundNotDue(payment_id=payment_id, requested=Money(amount, bill.standing.currency))
     facts = _refund_ended(bill, payment, amount, "taken_back")
     check_open(account)
     if account.balance - amount < -MINOR_UNITS_MAX:

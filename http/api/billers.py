@@ -264,7 +264,7 @@ async def settle(request: Call, biller_id: FromPath[int], data: JSONBody[Settlin
     command = billers.settle(
         asked_by(request, answer),
         biller_id,
-        [PaymentPlace(*place) for place in places],
+        [PaymentPlace(*place) for place in places[:SETTLED_AT_ONCE_MAX]],
         asked={"due": data.due},
     )
     return await written(request, command)

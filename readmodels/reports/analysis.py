@@ -12,7 +12,8 @@ from readmodels.reading import Connection, page_size
 # What the bank does by itself is no sign of life of a holder.
 BANK_KINDS: Final = (
     *("interest_credited", "interest_charged", "tax_withheld", "fee"),
-    *("adjustment_credited", "adjustment_debited", "reversal"),
+    *("adjustment_credited", "adjustment_debited", "reversal", "fee_refund"),
+    *("bill_refund", "bill_refund_taken_back"),
 )
 KNOWN: Final = """
     t.booking_date BETWEEN %(booked_from)s AND %(as_of)s AND t.position <= %(known_at)s

@@ -13,6 +13,7 @@ import msgspec
 from ledger.chart_of_accounts import (
     CASH,
     CHART,
+    GATEWAY_NOSTRO,
     INCOMING_CLEARING,
     OUTGOING_CLEARING,
     SETTLEMENT,
@@ -24,7 +25,10 @@ from readmodels.transaction_rows import YEAR_END
 from readmodels.trial_balance import LedgerTotal, ledger_totals
 
 # Cash, and what is on its way between this bank and others.
-CASH_ACCOUNTS: Final = (CASH, SETTLEMENT, INCOMING_CLEARING, OUTGOING_CLEARING)
+CASH_ACCOUNTS: Final = (
+    *(CASH, SETTLEMENT, GATEWAY_NOSTRO),
+    *(INCOMING_CLEARING, OUTGOING_CLEARING),
+)
 
 
 class ReportLine(msgspec.Struct, frozen=True):

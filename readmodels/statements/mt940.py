@@ -30,6 +30,7 @@ INFORMATION_WIDTH: Final = 65
 NUMBERS: Final = 100_000
 SIDE: Final = {"credit": "C", "debit": "D"}
 TYPE: Final = {
+    "bill_payment": "TRF",
     "fee": "CHG",
     "interest_charged": "INT",
     "interest_credited": "INT",

@@ -21,6 +21,7 @@ TYPE: Final = {
     "withdrawal": "CASH",
     "transfer": "XFER",
     "payment_sent": "PAYMENT",
+    "bill_payment": "PAYMENT",
     "interest_charged": "INT",
     "interest_credited": "INT",
     "fee": "FEE",

@@ -29,6 +29,10 @@ KINDS: Final = {
     "interest_charged": "Interest charged",
     "tax_withheld": "Tax withheld on interest",
     "fee": "Fee",
+    "fee_refund": "Fee returned",
+    "bill_payment": "Bill paid",
+    "bill_refund": "Bill refunded",
+    "bill_refund_taken_back": "Refund taken back",
     "reversal": "Reversal",
 }
 # typst remembers what it set for this many compilations, so that the next like it is fast. Of long
