@@ -60,8 +60,11 @@ def _answer(posted: list[Posted]) -> Answer:
     kind, number = first.stream.rsplit("-", 1)
     if kind == "customer":
         return Answer(201, _ENCODER.encode(Told(user_id=int(number))))
-    balance = posted[0].transaction.drafts[-1].fact.balance  # type: ignore[attr-defined]
-    said = Told(account_id=int(number), transaction_id=posted[0].transaction_id, balance=balance)
+    said = Told(
+        account_id=int(number) if kind == "account" else None,
+        transaction_id=posted[0].transaction_id,
+        balance=getattr(posted[0].transaction.drafts[-1].fact, "balance", None),
+    )
     return Answer(201, _ENCODER.encode(said))
 
 

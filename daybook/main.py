@@ -266,7 +266,9 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--page", metavar="FILE", type=Path, help="where to write it; docs/benchmarks.md if full"
     )
     bench.add_argument(
-        "--only", choices=("bank", "years"), help="a part; its page goes to the data folder"
+        "--only",
+        choices=("bank", "years", "end-of-day"),
+        help="a part; its page goes to the data folder",
     )
     bench.set_defaults(run=_later("daybook.bench.run", "run"))
 

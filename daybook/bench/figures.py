@@ -64,6 +64,8 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     readings: int
     # Journal lines of the five years that are kept, smallest first; an account for every hundred.
     histories: tuple[int, ...]
+    # Loans whose days are ended.
+    loans: int
     pgbench_scale: int
     pgbench_seconds: int
 
@@ -77,6 +79,7 @@ FULL: Final = Scale(
     connections=(1, 16, 64),
     readings=2_000,
     histories=(100_000, 1_000_000, 10_000_000),
+    loans=100_000,
     pgbench_scale=10,
     pgbench_seconds=8,
 )
@@ -89,6 +92,7 @@ QUICK: Final = Scale(
     connections=(1, 16, 64),
     readings=200,
     histories=(10_000, 100_000),
+    loans=2_000,
     pgbench_scale=10,
     pgbench_seconds=2,
 )

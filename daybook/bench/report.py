@@ -18,6 +18,7 @@ ITEMS: Final = {
     "f": "(f) rebuild and replay",
     "g": "(g) a real bank brought in",
     "h": "(h) five years, in three sizes",
+    "i": "(i) the end of a day",
     "memory": "memory",
     "disk": "disk",
 }

@@ -14,6 +14,7 @@ import uvloop
 from application import clock
 from daybook.bench import (
     berka,
+    ending_days,
     five_years,
     over_http,
     pgbench,
@@ -31,7 +32,7 @@ from daybook.berka_files import find_files
 from daybook.settings import Settings, read_settings
 
 PAGE: Final = Path("docs/benchmarks.md")
-PARTS: Final = ("bank", "years")
+PARTS: Final = ("bank", "years", "end-of-day")
 BERKA_VARIABLE: Final = "DAYBOOK_BERKA_DIR"
 
 
@@ -75,6 +76,11 @@ def bench(
             _say("(h) five years; made the first time, which takes long")
             for measured in five_years.measure(databases, scale):
                 _add(results, [measured])
+    if only in (None, "end-of-day"):
+        with measured_server(settings) as databases:
+            results.machine = results.machine or machine(databases.server)
+            _say("(i) the end of a day")
+            _add(results, ending_days.measure(databases, scale))
     results.seconds = time.monotonic() - began
     return results
 
