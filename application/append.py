@@ -16,12 +16,19 @@ import msgspec
 import psycopg
 
 from application import clock
-from application.packed import Packed, byteas, int8s, texts
+from application.packed import Packed, byteas, int8s, register, texts
 from ledger.log_tree import extended, leaves_of
 
 Connection: TypeAlias = psycopg.AsyncConnection[Any]
 
 APPEND_LOCK: Final = 0x6461_7962_6F6F_6B  # "daybook"
+
+CONNECTION_OPTIONS: Final = (
+    "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s"
+)
+# Once a connection: its rights are those of a role; see migrations/rights.py.
+TAKE_ROLE: Final = "SELECT take_role(%s)"
+ROLE: Final = "daybook_writer"
 
 BEGIN: Final = "BEGIN"
 LOCK: Final = f"SELECT pg_advisory_xact_lock({APPEND_LOCK})"
@@ -181,6 +188,22 @@ def end_of(batch: Batch) -> Head:
                 extended(batch.head.peaks, batch.head.position, leaves),
             )
     return batch.end
+
+
+async def connect(conninfo: str, name: str) -> Connection:
+    """A connection that may add to the log, and change nothing in it."""
+    connection = await psycopg.AsyncConnection.connect(
+        conninfo,
+        autocommit=True,
+        connect_timeout=5,
+        options=CONNECTION_OPTIONS,
+        keepalives_idle=5,
+        tcp_user_timeout=10_000,
+        application_name=name,
+    )
+    await connection.execute(TAKE_ROLE, [ROLE])
+    register(connection)
+    return connection
 
 
 async def begin(connection: Connection, asked: Asked) -> Found:

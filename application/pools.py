@@ -8,6 +8,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
+from application.append import TAKE_ROLE
 from application.transact import Unavailable
 
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[Any]]
@@ -29,13 +30,18 @@ READ_OPTIONS: Final = (
 
 @asynccontextmanager
 async def open_pool(
-    conninfo: str, *, name: str, size: int, read_only: bool = False
+    conninfo: str, *, name: str, size: int, role: str | None = None, read_only: bool = False
 ) -> AsyncIterator[Pool]:
-    """A pool of up to `size` autocommit connections; closed at the end.
+    """A pool of up to `size` autocommit connections, with the rights of `role`; closed at the end.
 
     Nothing is connected before it is needed, so that a database that is away for a moment at the
     start is found again later.
     """
+
+    async def configure(connection: AsyncConnection[Any]) -> None:
+        if role is not None:
+            await connection.execute(TAKE_ROLE, [role])
+
     pool: Pool = AsyncConnectionPool(
         conninfo,
         kwargs={
@@ -49,6 +55,7 @@ async def open_pool(
         timeout=BORROW_SECONDS_MAX,
         max_waiting=WAITING_MAX,
         name=name,
+        configure=configure,
         open=False,
     )
     await pool.open()

@@ -29,7 +29,6 @@ from application import append, clock
 from application.aggregates import Aggregate
 from application.books import Answer, Books, Command
 from application.decisions import KnownCommands, decide_together
-from application.packed import register
 from application.state_cache import StateCache
 
 QUEUE_MAX: Final = 20_000
@@ -37,9 +36,6 @@ BATCH_MAX: Final = 512
 HALVED_ABOVE: Final = 32
 SETTLE_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 30.0
-CONNECTION_OPTIONS: Final = (
-    "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s"
-)
 # "already committed locally, but might not have been replicated to the standby"
 UNREPLICATED: Final = "01000"
 
@@ -355,16 +351,7 @@ class Writer:
     async def _connected(self, name: str) -> append.Connection:
         connection = self._connections.get(name)
         if connection is None or connection.closed:
-            connection = await psycopg.AsyncConnection.connect(
-                self._conninfo,
-                autocommit=True,
-                connect_timeout=5,
-                options=CONNECTION_OPTIONS,
-                keepalives_idle=5,
-                tcp_user_timeout=10_000,
-                application_name=f"daybook {name}",
-            )
-            register(connection)
+            connection = await append.connect(self._conninfo, f"daybook {name}")
             connection.add_notice_handler(self._noticed)
             self._connections[name] = connection
         return connection

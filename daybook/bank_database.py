@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from daybook.embedded_postgres import embedded_postgres
 from daybook.server_check import check_server
 from daybook.settings import Settings
+from migrations.rights import rights_missing
 from migrations.runner import migrate
 
 
@@ -24,4 +25,10 @@ def bank_database(settings: Settings) -> Iterator[str]:
         for warning in check_server(conninfo):
             print(f"daybook: {warning}", file=sys.stderr)
         migrate(conninfo)
+        if missing := rights_missing(conninfo):
+            print(
+                f"daybook: the database login cannot take the roles {', '.join(missing)}: its own "
+                "rights are used in place of theirs (docs/operations.md)",
+                file=sys.stderr,
+            )
         yield conninfo

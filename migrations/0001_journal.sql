@@ -82,6 +82,15 @@ BEGIN
 END;
 $$;
 
+-- Go on with the rights of a role, for the rest of the session; with one's own where there is no such
+-- role here, or one may not take it.
+CREATE FUNCTION take_role(wanted text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('role', rolname, false) FROM pg_roles
+      WHERE rolname = wanted AND pg_has_role(oid, 'MEMBER');
+END;
+$$;
+
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append only: % refused', TG_TABLE_NAME, TG_OP

@@ -12,6 +12,8 @@ from typing import LiteralString
 
 import psycopg
 
+from migrations.rights import apply_rights
+
 CONNECT_TIMEOUT_SECONDS = 10
 LOCK_WAIT_SECONDS = 60.0
 LOCK_POLL_SECONDS = 0.05
@@ -67,6 +69,8 @@ def migrate(conninfo: str, *, folder: Traversable | None = None) -> list[str]:
         for migration in _unapplied(connection, migrations):
             _apply(connection, migration)
             applied.append(migration.name)
+        if folder is None:
+            apply_rights(connection, anew=bool(applied))
     return applied
 
 

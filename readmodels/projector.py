@@ -64,7 +64,8 @@ class Overtaken(Exception):
 
 
 def connect(conninfo: str, name: str) -> SyncConnection:
-    return psycopg.connect(
+    """A connection with the rights of the projector, to which the views belong."""
+    connection: SyncConnection = psycopg.connect(
         conninfo,
         autocommit=True,
         connect_timeout=5,
@@ -73,6 +74,8 @@ def connect(conninfo: str, name: str) -> SyncConnection:
         tcp_user_timeout=10_000,
         application_name=name,
     )
+    connection.execute("SELECT take_role('daybook_projector')")
+    return connection
 
 
 def read_log(connection: SyncConnection, after: int, limit: int) -> list[LogRow]:

@@ -180,10 +180,16 @@ async def _opened(
     keys = SigningKeys(configuration.keys, now=clock.now().timestamp())
     async with AsyncExitStack() as stack:
         reads = await stack.enter_async_context(
-            open_pool(conninfo, name="reads", size=READS_AT_ONCE, read_only=True)
+            open_pool(
+                conninfo,
+                name="reads",
+                size=READS_AT_ONCE,
+                role="daybook_reader",
+                read_only=True,
+            )
         )
         people = await stack.enter_async_context(
-            open_pool(conninfo, name="users", size=USERS_AT_ONCE)
+            open_pool(conninfo, name="users", size=USERS_AT_ONCE, role="daybook_sign_in")
         )
         async with borrowed(reads) as connection:
             own_writes.floor = (await lag(connection, clock.now())).head

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from application import transact
+from application import append, transact
 from application.append import APPEND_LOCK
 from application.books import Books, Command, Transaction
 from application.commands import NO_DETAILS, SYSTEM, transaction
@@ -193,7 +193,7 @@ def test_load_beyond_the_bound_of_the_queue_is_turned_away_at_once(
 def test_a_lock_that_cannot_be_had_in_time_is_told_as_not_done(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transact, "CONNECTION_OPTIONS", "-c lock_timeout=300ms")
+    monkeypatch.setattr(append, "CONNECTION_OPTIONS", "-c lock_timeout=300ms")
     with Bank(database).with_accounts({1: 0}) as bank:
         with log_locked(database):
             sent = bank.send(deposit(1, 1, "key"))

@@ -26,19 +26,13 @@ OBJECTS: LiteralString = """
 
 @pytest.fixture
 def least(database: str) -> Iterator[str]:
-    """The conninfo of a role that may read and add to the log, and nothing else."""
-    role = f"least_{abs(hash(database))}"
+    """The conninfo of a login that has the rights of the writer, and no others."""
+    login = f"least_{abs(hash(database))}"
     with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
-        owner.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-        owner.execute(
-            sql.SQL("GRANT SELECT, INSERT ON {} TO {}").format(
-                sql.SQL(", ").join(map(sql.Identifier, LOG_TABLES)), sql.Identifier(role)
-            )
-        )
-        yield make_conninfo(database, user=role)
-        owner.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(role)))
-        owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+        owner.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(login)))
+        owner.execute(sql.SQL("GRANT daybook_writer TO {}").format(sql.Identifier(login)))
+        yield make_conninfo(database, user=login)
+        owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(login)))
 
 
 def objects(conninfo: str) -> list[tuple[str, str]]:

@@ -205,7 +205,8 @@ def until_next_exists(conninfo: str) -> None:
 
 def next_exists(conninfo: str) -> bool:
     with psycopg.connect(conninfo) as connection:
-        row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [NEXT]).fetchone()
+        asked = "SELECT count(*) FROM pg_tables WHERE schemaname = %s"
+        row = connection.execute(asked, [NEXT]).fetchone()
     return bool(row and row[0])
 
 
