@@ -189,6 +189,16 @@ def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     export.set_defaults(run=_later("daybook.audit", "run_export"))
     verifier = actions.add_parser("verifier", help="print the program that checks an export")
     verifier.set_defaults(run=_later("daybook.audit", "run_verifier"))
+    verify = actions.add_parser(
+        "verify", help="hold the log against itself, and the views against it"
+    )
+    _add_data(verify)
+    verify.add_argument("--certificate", metavar="FILE", type=Path, help="what was found, as JSON")
+    verify.add_argument("--repair", action="store_true", help="rebuild views that differ")
+    verify.set_defaults(run=_later("daybook.self_audit.command", "run_verify"))
+    watch = actions.add_parser("watch")  # started by `serve`; not listed
+    watch.add_argument("--lifeline", type=int, required=True)
+    watch.set_defaults(run=_later("daybook.self_audit.command", "run_watch"))
 
 
 def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

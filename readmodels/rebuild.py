@@ -111,7 +111,9 @@ def _swap_in(
 def _swap(beside: Beside, writing: SyncConnection, *, whole: bool) -> Rebuilt:
     with writing.transaction():
         writing.execute(f"SET LOCAL lock_timeout = '{SWAP_LOCK_TIMEOUT}'")
-        beside.fill_within(int(_one(writing, TAKE_TURN)))
+        live = int(_one(writing, TAKE_TURN))
+        # Views that say they are beyond the log are wrong about it.
+        beside.fill_within(min(live, int(_one(writing, HEAD))) if whole else live)
         if whole:
             writing.execute(STAND_AT, (beside.position, beside.recorded_at))
         rows = {

@@ -1,0 +1,164 @@
+"""The log by position, commit by commit: what can be held against it without any stream in mind.
+
+Positions are gapless, every commit follows the one before it, and its tree is that one's with its own
+events added; every event decodes, balances per currency, and was recorded when its commit says; and
+transfers in transit are at zero at the end of every commit.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import psycopg
+
+from daybook.self_audit.findings import Findings
+from ledger.chart_of_accounts import TRANSFERS_IN_TRANSIT
+from ledger.journal import JournalEvent, decode, entry_of
+from ledger.log_tree import HASH_BYTES, extended, leaves_of
+
+FETCH_EVENTS: Final = 2_000
+# Of a commit whose tree is not right, so many streams are named; of more, none is.
+STREAMS_NAMED_MAX: Final = 50
+
+LOG: Final = """
+    SELECT notification_id, originator_id, originator_version, topic, state
+      FROM daybook_events WHERE notification_id <= %s ORDER BY notification_id
+"""
+COMMITS: Final = """
+    SELECT first_position, last_position, recorded_at, peaks FROM commits
+     WHERE last_position <= %s ORDER BY last_position
+"""
+
+Connection: TypeAlias = psycopg.Connection[Any]
+Row: TypeAlias = tuple[int, str, int, str, bytes]
+# By ledger account and currency: credits less debits, in minor units.
+Totals: TypeAlias = dict[tuple[int, str], int]
+# Told of so many events more; an audit in the background then takes a rest.
+Pace: TypeAlias = Callable[[int], None]
+
+
+class Commit(msgspec.Struct, frozen=True):
+    first: int
+    last: int
+    recorded_at: dt.datetime
+    peaks: bytes
+
+
+class LogInOrder(msgspec.Struct):
+    """What the pass found, apart from findings."""
+
+    events: int = 0
+    commits: int = 0
+    totals: Totals = msgspec.field(default_factory=dict)
+
+
+def audit_in_order(connection: Connection, head: int, findings: Findings, pace: Pace) -> LogInOrder:
+    """One pass over the first `head` events, within the database transaction of the caller."""
+    seen = LogInOrder()
+    before = Commit(0, 0, dt.datetime.min.replace(tzinfo=dt.UTC), b"")
+    in_transit: dict[str, int] = {}
+    rows = _rows(connection, LOG, head)
+    ahead = next(rows, None)
+    for row in _rows(connection, COMMITS, head):
+        commit = Commit(*row)
+        if commit.first != before.last + 1:
+            detail = f"the commit after position {before.last} begins at {commit.first}"
+            findings.add("commits", before.last + 1, detail, to=commit.first - 1)
+        if commit.recorded_at <= before.recorded_at:
+            findings.add("commits", commit.first, "it was recorded before the one before it")
+        events: list[Row] = []
+        while ahead is not None and ahead[0] <= commit.last:
+            events.append(ahead)
+            ahead = next(rows, None)
+        _audit_commit(commit, before, events, seen.totals, in_transit, findings)
+        seen.events += len(events)
+        seen.commits += 1
+        before = commit
+        pace(len(events))
+    if ahead is not None or before.last != head:
+        findings.add("commits", before.last + 1, "events follow that no commit tells of", to=head)
+    return seen
+
+
+def _audit_commit(
+    commit: Commit,
+    before: Commit,
+    events: list[Row],
+    totals: Totals,
+    in_transit: dict[str, int],
+    findings: Findings,
+) -> None:
+    whole = True
+    position = commit.first - 1
+    transaction_id = 0
+    for place, stream, _, tag, state in events:
+        if place != position + 1:
+            whole = False
+            detail = f"after position {position} the log goes on at {place}"
+            findings.add("positions", position + 1, detail, to=place - 1)
+        position = place
+        try:
+            event = decode(tag, state)
+            _audit_event(commit, place, transaction_id, event)
+            transaction_id = event.transaction_id
+            for posting in event.entry:
+                signed = posting.amount if posting.side == "C" else -posting.amount
+                key = posting.ledger_account, posting.currency
+                totals[key] = totals.get(key, 0) + signed
+                if posting.ledger_account == TRANSFERS_IN_TRANSIT:
+                    in_transit[posting.currency] = in_transit.get(posting.currency, 0) + signed
+        except (ValueError, msgspec.MsgspecError) as error:
+            findings.add("events", place, error, stream=stream)
+    if position != commit.last:
+        whole = False
+        findings.add("positions", position + 1, "the events are missing", to=commit.last)
+    for currency, amount in in_transit.items():
+        if amount:
+            detail = f"transfers in transit stand at {amount} {currency}"
+            findings.add("in transit", commit.first, detail, to=commit.last)
+            in_transit[currency] = 0
+    if not whole or not _tree_follows(commit, before, events):
+        _name_the_tree(commit, events if whole else [], findings)
+
+
+def _audit_event(
+    commit: Commit, position: int, transaction_id: int, event: JournalEvent[Any]
+) -> None:
+    """Raises `ValueError` for what the writer cannot have written there."""
+    if event.entry:
+        entry_of(*event.entry)
+    later = dt.timedelta(microseconds=position - commit.first)
+    if event.recorded_at != commit.recorded_at + later:
+        raise ValueError(f"recorded at {event.recorded_at}, in a commit of {commit.recorded_at}")
+    if event.transaction_id not in (position, transaction_id):
+        raise ValueError(f"transaction {event.transaction_id} has no event before this one")
+
+
+def _tree_follows(commit: Commit, before: Commit, events: list[Row]) -> bool:
+    if len(before.peaks) != HASH_BYTES * before.last.bit_count():
+        return False
+    leaves = leaves_of(
+        commit.first,
+        [
+            (stream.encode(), version, tag.encode(), state)
+            for _, stream, version, tag, state in events
+        ],
+    )
+    return extended(before.peaks, before.last, leaves) == commit.peaks
+
+
+def _name_the_tree(commit: Commit, events: list[Row], findings: Findings) -> None:
+    """The tree says that something in the commit is not as it was written, and not what."""
+    detail = "these events are not those that were committed: the tree over the log differs"
+    streams = {row[1] for row in events}
+    for stream in sorted(streams) if 0 < len(streams) <= STREAMS_NAMED_MAX else [None]:
+        findings.add("tree", commit.first, detail, stream=stream, to=commit.last)
+
+
+def _rows(connection: Connection, query: str, head: int) -> Iterator[Any]:
+    name = "commits" if query is COMMITS else "log"
+    with connection.cursor(name, binary=True) as cursor:
+        cursor.itersize = FETCH_EVENTS
+        cursor.execute(query, [head])
+        yield from cursor

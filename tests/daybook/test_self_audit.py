@@ -1,0 +1,309 @@
+"""The audit of the program by itself: a sound bank agrees, and every damage is found and named."""
+
+import threading
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import sql
+
+from daybook.self_audit.audit import Certificate, audit, resting
+from daybook.self_audit.command import STATUS, said, watch_once
+from readmodels.audited import LogDamaged, check_stream
+from readmodels.beside import INDEXED_FROM_THE_START
+from readmodels.view_tables import VIEWS
+from tests.bank import Bank, deposit, withdraw
+from tests.busy_bank import keep_busy
+from tests.readmodels.asking import dump, project, read
+from tests.readmodels.processes import process, project_until_killed, write_transfers
+
+HELD = [("accounts", "balance"), ("journal_lines", "debit"), ("transactions", "amount")]
+TABLES = [(view, table) for view, tables in VIEWS.items() for table in tables]
+
+
+@pytest.fixture
+def busy(database: str) -> str:
+    with Bank(database) as bank:
+        keep_busy(bank, seed=3, moves=40)
+    project(database)
+    return database
+
+
+@contextmanager
+def damaging(conninfo: str) -> Iterator[psycopg.Connection[Any]]:
+    """As a superuser, for whom no trigger holds."""
+    with psycopg.connect(conninfo) as connection:
+        connection.execute("SET session_replication_role = replica")
+        yield connection
+
+
+def checks(certificate: Certificate) -> set[str]:
+    return {finding.check for finding in certificate.findings}
+
+
+def named(certificate: Certificate) -> set[int]:
+    """Every position that is within a finding that names no more than a commit."""
+    return {
+        position
+        for finding in certificate.findings
+        if finding.check != "control accounts"
+        for position in range(finding.position, finding.through + 1)
+    }
+
+
+# --- A sound bank
+
+
+def test_a_sound_bank_agrees_with_itself(busy: str) -> None:
+    before = dump(busy)
+
+    certificate = audit(busy)
+
+    assert said(certificate)[-1].startswith("agrees")
+    assert (certificate.verdict, certificate.findings_count) == ("agrees", 0)
+    assert not certificate.differences
+    assert not certificate.rebuilt
+    assert certificate.events == certificate.through == certificate.views_position
+    assert certificate.view_rows["journal_lines"] == len(before["journal_lines"]) > 0
+    assert len(certificate.root) == 64
+    assert dump(busy) == before
+    assert audit(busy).root == certificate.root
+
+
+def test_an_empty_bank_agrees(database: str) -> None:
+    certificate = audit(database)
+
+    assert certificate.verdict == "agrees"
+    assert (certificate.first, certificate.through) == (0, 0)
+
+
+def test_a_bank_agrees_while_it_writes_and_projects(database: str) -> None:
+    with Bank(database) as bank:
+        bank.with_accounts(dict.fromkeys(range(1, 6), 1_000))
+    with (
+        process(project_until_killed, database, 64),
+        process(write_transfers, database, 5, 2_000) as writing,
+    ):
+        verdicts: list[tuple[str, list[str]]] = []
+        while writing.is_alive() or not verdicts:
+            certificate = audit(database)
+            verdicts.append((certificate.verdict, said(certificate)))
+
+    assert [verdict for verdict, _ in verdicts] == ["agrees"] * len(verdicts), verdicts
+
+
+# --- Damaged views
+
+
+@pytest.mark.parametrize(("view", "table"), TABLES)
+@pytest.mark.parametrize("damage", ["a row is gone", "a row is there twice"])
+def test_a_damaged_view_is_found_and_rebuilt(busy: str, view: str, table: str, damage: str) -> None:
+    name = sql.Identifier("readmodels", table)
+    sound = dump(busy)
+    with damaging(busy) as connection:
+        rows = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(name)).fetchone()
+        if rows == (0,):
+            pytest.skip(f"nothing happened in this bank that stands in {table}")
+        if damage == "a row is there twice" and table in INDEXED_FROM_THE_START:
+            pytest.skip("no row can be there twice while it is filled by its unique index")
+        if damage == "a row is there twice":
+            # A unique index would not let it; one that is damaged lets it.
+            for (index,) in connection.execute(
+                "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = %s::regclass",
+                [f"readmodels.{table}"],
+            ).fetchall():
+                connection.execute(sql.SQL("DROP INDEX {}").format(sql.SQL(index)))
+            doubled = "INSERT INTO {} SELECT * FROM {} LIMIT 1"
+            connection.execute(sql.SQL(doubled).format(name, name))
+        else:
+            gone = "DELETE FROM {} WHERE ctid = (SELECT max(ctid) FROM {})"
+            connection.execute(sql.SQL(gone).format(name, name))
+
+    found = audit(busy)
+    mended = audit(busy, repair=True)
+
+    assert found.verdict == "views differ"
+    assert {(d.view, d.table) for d in found.differences} == {(view, table)}
+    assert found.rebuilt == []
+    assert (mended.verdict, mended.rebuilt) == ("rebuilt", [view])
+    if damage != "a row is there twice":
+        assert dump(busy) == sound
+    assert audit(busy).verdict == "agrees"
+
+
+@pytest.mark.parametrize(("table", "column"), HELD)
+def test_a_single_minor_unit_in_a_view_is_found(busy: str, table: str, column: str) -> None:
+    with damaging(busy) as connection:
+        name, amount = sql.Identifier("readmodels", table), sql.Identifier(column)
+        changed = "UPDATE {} SET {} = {} + 1 WHERE ctid = (SELECT max(ctid) FROM {})"
+        connection.execute(sql.SQL(changed).format(name, amount, amount, name))
+
+    (difference,) = audit(busy).differences
+
+    assert (difference.table, difference.missing, difference.extra) == (table, 1, 1)
+    assert len(difference.examples) == 2
+
+
+@pytest.mark.parametrize("position", ["position + 7", "position - 3", "NULL"])
+def test_views_that_stand_elsewhere_than_they_say_are_found_and_rebuilt(
+    busy: str, position: str
+) -> None:
+    sound = dump(busy)
+    with damaging(busy) as connection:
+        if position == "NULL":
+            connection.execute("UPDATE readmodels.projection SET recorded_at = now()")
+        else:
+            connection.execute(f"UPDATE readmodels.projection SET position = {position}".encode())
+
+    assert audit(busy).verdict == "views differ"
+    assert audit(busy, repair=True).verdict == "rebuilt"
+    assert dump(busy) == sound
+
+
+# --- A damaged log
+
+LOG_DAMAGES = {
+    "a state": "UPDATE daybook_events SET state = state || ' ' WHERE notification_id = %s",
+    "a description": """UPDATE daybook_events SET state = convert_to(replace(
+        convert_from(state, 'UTF8'), '"actor":"', '"actor":"not '), 'UTF8')
+        WHERE notification_id = %s""",
+    "no JSON": "UPDATE daybook_events SET state = '{' WHERE notification_id = %s",
+    "a tag": "UPDATE daybook_events SET topic = 'account.closed.1' WHERE notification_id = %s",
+    "an unknown tag": "UPDATE daybook_events SET topic = 'x.1' WHERE notification_id = %s",
+    "a version": """UPDATE daybook_events SET originator_version = originator_version + 1000
+        WHERE notification_id = %s""",
+    "a stream": "UPDATE daybook_events SET originator_id = 'account-999' WHERE notification_id = %s",
+    "a strange stream": "UPDATE daybook_events SET originator_id = 'x' WHERE notification_id = %s",
+    "one is gone": "DELETE FROM daybook_events WHERE notification_id = %s",
+    "a balanced lie": """UPDATE daybook_events SET state = convert_to(regexp_replace(
+        convert_from(state, 'UTF8'), '"amount":[0-9]+', '"amount":12345678'), 'UTF8')
+        WHERE notification_id = %s""",
+}
+
+
+@pytest.mark.parametrize("damage", LOG_DAMAGES)
+def test_a_damaged_log_is_named_and_nothing_is_stated_over_it(busy: str, damage: str) -> None:
+    with damaging(busy) as connection:
+        row = connection.execute(
+            "SELECT max(notification_id) - 2, max(notification_id) FROM daybook_events"
+        ).fetchone()
+        assert row is not None
+        position, head = row
+        stream = connection.execute(
+            "SELECT originator_id FROM daybook_events WHERE notification_id = %s", [position]
+        ).fetchone()
+        assert stream is not None
+        damaged = connection.execute(LOG_DAMAGES[damage].encode(), [position])
+        assert damaged.rowcount == 1
+
+    certificate = audit(busy, repair=True)
+
+    assert certificate.verdict == "log damaged"
+    assert STATUS[certificate.verdict] == 2
+    assert position in named(certificate)
+    assert f"{position}" in "\n".join(said(certificate))
+    with pytest.raises(LogDamaged, match=r"damaged at position \d+"):
+        read(busy, lambda c: check_stream(c, stream[0], head))
+    # What was known before is as it was.
+    read(busy, lambda c: check_stream(c, stream[0], position - 10))
+
+
+@pytest.mark.parametrize(
+    ("damage", "check"),
+    [
+        ("UPDATE commits SET recorded_at = recorded_at + interval '1s'", "events"),
+        ("UPDATE commits SET peaks = ''", "tree"),
+        (
+            "DELETE FROM commits WHERE last_position = (SELECT max(last_position) - 1 FROM commits)",
+            "",
+        ),
+        ("DELETE FROM commits", "commits"),
+        ("DELETE FROM daybook_events WHERE notification_id > 20", "positions"),
+        ("UPDATE commits SET first_position = 1 WHERE first_position > 20", "commits"),
+    ],
+)
+def test_damaged_commits_and_a_cut_log_are_found(busy: str, damage: str, check: str) -> None:
+    with damaging(busy) as connection:
+        changed = connection.execute(damage.encode())
+        if not changed.rowcount:
+            pytest.skip("no such commit")
+
+    certificate = audit(busy)
+
+    assert certificate.verdict == "log damaged"
+    assert check in checks(certificate) or not check
+
+
+def test_a_log_that_was_mended_is_stated_again(busy: str) -> None:
+    with damaging(busy) as connection:
+        connection.execute("CREATE TABLE kept AS TABLE daybook_events")
+        connection.execute("DELETE FROM daybook_events WHERE notification_id = 9")
+    assert audit(busy).verdict == "log damaged"
+    with pytest.raises(LogDamaged):
+        read(busy, lambda c: check_stream(c, "account-1", 100))
+
+    with damaging(busy) as connection:
+        connection.execute(
+            "INSERT INTO daybook_events SELECT * FROM kept WHERE notification_id = 9"
+        )
+
+    assert audit(busy).verdict == "agrees"
+    read(busy, lambda c: check_stream(c, "account-1", 100))
+
+
+def test_the_bank_goes_on_beside_an_audit_that_found_damage(busy: str) -> None:
+    with damaging(busy) as connection:
+        connection.execute("UPDATE daybook_events SET state = '{' WHERE notification_id = 3")
+    assert audit(busy).verdict == "log damaged"
+
+    with Bank(busy) as bank:
+        assert bank.submit(deposit(1, 5)).status == 201
+        assert bank.submit(withdraw(1, 1)).status == 201
+
+
+# --- In the background
+
+
+def test_the_audit_in_the_background_rebuilds_says_so_and_ends_when_it_is_told_to(
+    busy: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop = threading.Event()
+    with damaging(busy) as connection:
+        connection.execute("UPDATE readmodels.accounts SET balance = balance + 1")
+
+    found = watch_once(busy, stop, share=1.0)
+    after = watch_once(busy, stop, share=1.0)
+    assert found is not None
+    assert after is not None
+    assert (found.verdict, found.rebuilt, after.verdict) == ("rebuilt", ["accounts"], "agrees")
+
+    stop.set()
+    with Bank(busy) as bank:
+        for _ in range(20):
+            bank.submit_all([deposit(1, 1) for _ in range(50)])
+    assert watch_once(busy, stop, share=0.001) is None
+
+
+def test_an_audit_at_a_tenth_of_the_time_rests_nine_times_as_long_as_it_works() -> None:
+    rests: list[float] = []
+    pace = resting(0.1, rests.append)
+
+    for _ in range(10):
+        pace(100)
+
+    assert len(rests) == 2
+    assert all(rest > 0 for rest in rests)
+
+
+def test_a_certificate_is_text_that_can_be_read_again(busy: str, tmp_path: Path) -> None:
+    certificate = audit(busy)
+
+    again = msgspec.json.decode(msgspec.json.encode(certificate), type=Certificate)
+
+    assert again == certificate
+    assert Namespace(**msgspec.structs.asdict(again)).form == "daybook.self-audit.1"
