@@ -50,6 +50,7 @@ EXPECTED: Final = (
     ("daybook.bench.processes", "BenchError"),
     ("migrations.runner", "MigrationError"),
     ("readmodels.rebuild", "RebuildRefused"),
+    ("readmodels.audited", "LogDamaged"),
     ("api.signing_keys", "KeyFileUnsafe"),
 )
 

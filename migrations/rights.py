@@ -61,6 +61,15 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
     "daybook_sealer": {"daybook_events": READ, "commits": READ},
     # Of the keys that personal data will be encrypted under; no other role will see them.
     "daybook_keys": {},
+    "daybook_sender": {
+        "daybook_events": READ,
+        "claims": READ,
+        "outbox": {
+            "SELECT": None,
+            "UPDATE": ("due_at", "attempts", "in_doubt"),
+            "DELETE": None,
+        },
+    },
     "daybook_sign_in": {
         "users": {"SELECT": None, "UPDATE": ("password_hash",)},
         "sessions": {

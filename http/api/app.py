@@ -245,7 +245,7 @@ async def _carriers(
             stack.push_async_callback(gateway.close)
             carriers[each.name] = gateway
         pool = await stack.enter_async_context(
-            open_pool(conninfo, name="outbox", size=OUTBOX_AT_ONCE)
+            open_pool(conninfo, name="outbox", size=OUTBOX_AT_ONCE, role="daybook_sender")
         )
         sender = Sender(pool, PaymentNews(writer, pool), carriers)
         sender.start()

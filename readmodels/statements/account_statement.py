@@ -8,6 +8,7 @@ import msgspec
 
 from readmodels.account_lines import LineRow, lines
 from readmodels.accounts import account
+from readmodels.audited import check_stream
 from readmodels.balances import balance
 from readmodels.holds import HoldRow, holds
 from readmodels.moments import Moment
@@ -47,8 +48,10 @@ async def account_statement(
     from the lines. Raises `InconsistentStatement` where these do not come to the same.
 
     What is held is held at the end of the last day in UTC, also where that day is not over yet: the
-    statement is the same whenever it is asked for.
+    statement is the same whenever it is asked for. Raises `LogDamaged` where an audit has found damage
+    in what the account rests on.
     """
+    await check_stream(connection, f"account-{account_id}", moment.known_at)
     row = await account(connection, account_id)
     before = msgspec.structs.replace(moment, as_of=booked_from - dt.timedelta(1))
     end = msgspec.structs.replace(moment, as_of=booked_to, now=None)
