@@ -1,9 +1,10 @@
 -- The read models: derived from the log, filled by the projector alone, thrown away at will.
 
 CREATE SCHEMA readmodels;
--- Where a rebuild and an audit build the same tables again; empty at other times.
+-- Where a rebuild and audits build the same tables again; empty at other times.
 CREATE SCHEMA readmodels_next;
 CREATE SCHEMA readmodels_audit;
+CREATE SCHEMA readmodels_watch;
 
 -- How far the projector has read; committed together with the rows of every view. Always one row,
 -- and its lock is what a batch and the swap of a rebuild take turns by. A swap raises the generation.

@@ -15,7 +15,7 @@ from psycopg import sql
 
 OWNER: Final = "daybook_owner"
 PROJECTOR: Final = "daybook_projector"
-VIEW_SCHEMAS: Final = ("readmodels", "readmodels_next", "readmodels_audit")
+VIEW_SCHEMAS: Final = ("readmodels", "readmodels_next", "readmodels_audit", "readmodels_watch")
 # Reads every table of the read models, of those that are there now and those that a rebuild makes.
 VIEW_READERS: Final = ("daybook_reader", "daybook_auditor")
 

@@ -10,10 +10,13 @@ import msgspec
 
 from readmodels.beside import Beside, Progress, clear
 from readmodels.projector import connect
-from readmodels.rebuild import HEAD, POSITION, REBUILD_LOCK, take_lock
+from readmodels.rebuild import HEAD, POSITION, take_lock
 from readmodels.view_tables import LIVE, VIEWS, SyncConnection
 
 AUDIT: Final = "readmodels_audit"
+# The audit in the background has a place of its own, and stands in nobody's way.
+WATCH: Final = "readmodels_watch"
+LOCKS: Final = {AUDIT: 0x6461_7962_6175_64, WATCH: 0x6461_7962_7774_63}  # "daybaud", "daybwtc"
 PROJECTION: Final = "projection"
 EXAMPLES_MAX: Final = 3
 EXAMPLE_CHARACTERS_MAX: Final = 300
@@ -47,10 +50,11 @@ class Compared(msgspec.Struct, frozen=True):
     differences: tuple[ViewDifference, ...]
 
 
-def compare_views(conninfo: str, progress: Progress) -> Compared:
-    """Build all views again and compare; nothing of the live ones is changed.
+def compare_views(conninfo: str, progress: Progress, *, schema: str = AUDIT) -> Compared:
+    """Build all views again in `schema` and compare; nothing of the live ones is changed.
 
-    Raises `RebuildRefused` while a rebuild runs, and `PoisonedEvent` or `LogGap` where the log is such
+    Raises `RebuildRefused` where another audit works there, or a rebuild runs when it is time to compare,
+    and `PoisonedEvent` or `LogGap` where the log is such
     that no views follow from it.
     """
     with (
@@ -58,17 +62,19 @@ def compare_views(conninfo: str, progress: Progress) -> Compared:
         connect(conninfo, "daybook audit (reading)") as reading,
     ):
         writing.execute("SET statement_timeout = 0")
-        take_lock(writing)
+        take_lock(writing, LOCKS[schema], "another audit is running")
         try:
-            beside = Beside(reading, writing, AUDIT)
+            beside = Beside(reading, writing, schema)
             beside.build(_position(reading), progress, logged=False)
+            # A table that was swapped in since the snapshot would look empty in it.
+            take_lock(writing)
             with writing.transaction():
                 writing.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                return _compare(beside, writing)
+                return _compare(beside, writing, schema)
         finally:
             if not writing.closed:
-                clear(writing, AUDIT)
-                writing.execute("SELECT pg_advisory_unlock(%s)", (REBUILD_LOCK,))
+                clear(writing, schema)
+                # The locks go with the session.
 
 
 def _position(connection: SyncConnection) -> int:
@@ -78,13 +84,13 @@ def _position(connection: SyncConnection) -> int:
     return int(head if row is None else min(row[0], head))
 
 
-def _compare(beside: Beside, writing: SyncConnection) -> Compared:
+def _compare(beside: Beside, writing: SyncConnection, schema: str) -> Compared:
     # The first statement takes the snapshot.
     beside.fill_within(_position(writing))
     rows, differences = {}, []
     for view, tables in VIEWS.items():
         for table in tables:
-            live, fresh = f"{LIVE}.{table}", f"{AUDIT}.{table}"
+            live, fresh = f"{LIVE}.{table}", f"{schema}.{table}"
             rows[table] = int(_one(writing, f"SELECT count(*) FROM {live}"))
             missing = _different(writing, fresh, live)
             extra = _different(writing, live, fresh)

@@ -83,12 +83,16 @@ def rebuild(conninfo: str, view: str | None = None, *, progress: Progress | None
                 writing.execute("SELECT pg_advisory_unlock(%s)", (REBUILD_LOCK,))
 
 
-def take_lock(connection: SyncConnection) -> None:
-    """Be the only one that builds or compares views, or raise `RebuildRefused`."""
+def take_lock(
+    connection: SyncConnection,
+    lock: int = REBUILD_LOCK,
+    taken: str = "another rebuild is running",
+) -> None:
+    """Be the only one that does what the lock is for, until the session ends, or raise `RebuildRefused`."""
     deadline = time.monotonic() + LOCK_WAIT_SECONDS
-    while not _one(connection, "SELECT pg_try_advisory_lock(%s)", REBUILD_LOCK):
+    while not _one(connection, "SELECT pg_try_advisory_lock(%s)", lock):
         if time.monotonic() > deadline:
-            raise RebuildRefused("another rebuild is running")
+            raise RebuildRefused(taken)
         time.sleep(LOCK_POLL_SECONDS)
 
 

@@ -16,7 +16,7 @@ from daybook.self_audit.log_in_order import LogInOrder, Pace, audit_in_order
 from ledger.chart_of_accounts import CONTROL_ACCOUNT
 from ledger.log_tree import root_of
 from readmodels.audited import Damage, LastAudit, remember_audit, remember_damage
-from readmodels.compared import PROJECTION, Compared, ViewDifference, compare_views
+from readmodels.compared import AUDIT, PROJECTION, Compared, ViewDifference, compare_views
 from readmodels.fold import LogGap, PoisonedEvent
 from readmodels.projector import connect
 from readmodels.rebuild import rebuild
@@ -59,7 +59,13 @@ class Certificate(msgspec.Struct, kw_only=True):
     verdict: Verdict
 
 
-def audit(conninfo: str, *, repair: bool = False, pace: Pace = lambda events: None) -> Certificate:
+def audit(
+    conninfo: str,
+    *,
+    repair: bool = False,
+    pace: Pace = lambda events: None,
+    schema: str = AUDIT,
+) -> Certificate:
     """Audit everything, and leave what was found for those who serve.
 
     With `repair`, views that differ are rebuilt; the log is never touched. Raises `RebuildRefused` while
@@ -70,12 +76,12 @@ def audit(conninfo: str, *, repair: bool = False, pace: Pace = lambda events: No
     through, peaks, in_order, by_stream = _audit_log(conninfo, findings, pace)
     with connect(conninfo, "daybook audit") as connection:
         remember_damage(connection, _damage(findings.kept))
-    compared = _compare(conninfo, findings, pace)
+    compared = _compare(conninfo, findings, pace, schema)
     rebuilt: list[str] = []
     found = [] if compared is None else list(compared.differences)
     if repair and found and not findings.count:
         rebuilt = _rebuild(conninfo, found)
-        compared = _compare(conninfo, findings, pace)
+        compared = _compare(conninfo, findings, pace, schema)
     certificate = Certificate(
         code_version=version("daybook"),
         began_at=began_at,
@@ -138,7 +144,7 @@ def _audit_log(
     return through, head[1], in_order, by_stream
 
 
-def _compare(conninfo: str, findings: Findings, pace: Pace) -> Compared | None:
+def _compare(conninfo: str, findings: Findings, pace: Pace, schema: str) -> Compared | None:
     """None where the log leads to no views."""
     done = 0
 
@@ -148,7 +154,7 @@ def _compare(conninfo: str, findings: Findings, pace: Pace) -> Compared | None:
         done = position
 
     try:
-        return compare_views(conninfo, progress)
+        return compare_views(conninfo, progress, schema=schema)
     except PoisonedEvent as error:
         findings.add("views", error.position, error)
     except LogGap as error:

@@ -17,6 +17,7 @@ from daybook.logs import start_logging
 from daybook.processes import end_with_parent
 from daybook.self_audit.audit import Certificate, audit, resting
 from daybook.settings import read_settings
+from readmodels.compared import WATCH
 from readmodels.rebuild import RebuildRefused
 
 STATUS: Final = {"agrees": 0, "rebuilt": 0, "views differ": 1, "log damaged": 2}
@@ -72,7 +73,7 @@ def watch_once(conninfo: str, stop: threading.Event, *, share: float = SHARE) ->
             raise _Stopped
 
     try:
-        certificate = audit(conninfo, repair=True, pace=resting(share, rest))
+        certificate = audit(conninfo, repair=True, pace=resting(share, rest), schema=WATCH)
     except _Stopped:
         return None
     except (psycopg.Error, RebuildRefused) as error:

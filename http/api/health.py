@@ -15,6 +15,7 @@ from application import clock
 from application.pools import borrowed
 from application.sending import waiting
 from application.transact import Unavailable
+from readmodels.audited import LastAudit, last_audit
 from readmodels.projection import lag
 
 
@@ -27,6 +28,8 @@ class Ready(msgspec.Struct):
     position: int
     projection_lag_events: int
     projection_lag_seconds: float
+    # Of the last audit that the program made of itself: "not_audited" until there was one.
+    books: str
 
 
 class ProblemType(msgspec.Struct):
@@ -45,7 +48,15 @@ async def ready(request: Call) -> ASGIApp:
     """200 once the store answers. Read models that are behind make reads wait, not the whole API fail."""
     async with borrowed(request.bank.reads) as connection:
         behind = await lag(connection, clock.now())
-    return told(Ready("ready", behind.head, behind.events, round(behind.seconds, 3)))
+        audited = await last_audit(connection)
+    seconds = round(behind.seconds, 3)
+    return told(Ready("ready", behind.head, behind.events, seconds, _books(audited)))
+
+
+def _books(audited: LastAudit | None) -> str:
+    if audited is None:
+        return "not_audited"
+    return "log_damaged" if audited.log_findings else "sound"
 
 
 @get("/metrics", **described("Figures for Prometheus", answers(200, str)))
@@ -56,11 +67,14 @@ async def metrics(request: Call) -> ASGIApp:
     try:
         async with borrowed(bank.reads) as connection:
             behind = await lag(connection, clock.now())
+            audited = await last_audit(connection)
             outbox = await waiting(connection) if bank.gateways else []
     except Unavailable:
         pass  # The other figures are wanted most when the store is away.
     else:
         bank.metrics.projection_lag(behind.events, behind.seconds)
+        if audited is not None:
+            bank.metrics.self_audit(audited, (clock.now() - audited.ended_at).total_seconds())
         bank.metrics.gateways.outbox(bank.gateways, outbox)
     return Told(200, bank.metrics.text(), media_type=CONTENT_TYPE.encode())
 

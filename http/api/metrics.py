@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_late
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from api.gateway_figures import GatewayFigures
+from readmodels.audited import LastAudit
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -45,6 +46,10 @@ class Metrics:
             "mostrecent",
         )
         self.gateways = GatewayFigures(self._registry)
+        self._audits = {
+            name: self._gauge(f"daybook_self_audit_{name}", text, "mostrecent")
+            for name, text in _AUDITED.items()
+        }
         self._memory = self._gauge("daybook_resident_bytes", "Resident memory of the API.")
         self._peak = self._gauge("daybook_resident_bytes_peak", "Its largest so far.")
 
@@ -69,6 +74,13 @@ class Metrics:
         self._lag_events.set(events)
         self._lag_seconds.set(seconds)
 
+    def self_audit(self, last: LastAudit, age_seconds: float) -> None:
+        figures = (
+            *(age_seconds, last.position, last.log_findings, last.view_differences, last.rebuilt),
+        )
+        for gauge, figure in zip(self._audits.values(), figures, strict=True):
+            gauge.set(figure)
+
     def text(self) -> bytes:
         self._memory.set(_resident_bytes())
         # Linux says kilobytes, macOS bytes.
@@ -84,6 +96,13 @@ class Metrics:
         return Gauge(name, text, registry=self._registry, multiprocess_mode=mode)
 
 
+_AUDITED: Final = {
+    "age_seconds": "Since the program last finished an audit of itself.",
+    "position": "How far the log had come then.",
+    "log_findings": "What was found damaged in the log.",
+    "view_differences": "Tables of the read models that differed from the log.",
+    "rebuilt": "Read models that were built again for that.",
+}
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"})
 _CHILDREN_MAX: Final = 5_000
 
