@@ -17,7 +17,7 @@ OWNER: Final = "daybook_owner"
 PROJECTOR: Final = "daybook_projector"
 VIEW_SCHEMAS: Final = ("readmodels", "readmodels_next", "readmodels_audit", "readmodels_watch")
 # Reads every table of the read models, of those that are there now and those that a rebuild makes.
-VIEW_READERS: Final = ("daybook_reader", "daybook_auditor")
+VIEW_READERS: Final = ("daybook_reader", "daybook_auditor", "daybook_sender")
 
 # A right, alone or with the columns it is limited to.
 Rights: TypeAlias = dict[str, tuple[str, ...] | None]
@@ -46,6 +46,8 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "daybook_events": READ,
         "commits": READ,
         "claims": READ,
+        "tiles": READ,
+        "checkpoints": READ,
         "outbox": {
             "SELECT": ("payment_id", "gateway", "created_at", "due_at", "attempts", "in_doubt")
         },
@@ -56,11 +58,19 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "commands": READ,
         "claims": READ,
         "outbox": READ,
+        "tiles": READ,
+        "checkpoints": READ,
         "migrations": READ,
     },
-    "daybook_sealer": {"daybook_events": READ, "commits": READ},
+    "daybook_sealer": {
+        "daybook_events": READ,
+        "commits": READ,
+        "tiles": ADD,
+        "checkpoints": ADD,
+    },
     # Of the keys that personal data will be encrypted under; no other role will see them.
     "daybook_keys": {},
+    # What is told to payment gateways and learned from them.
     "daybook_sender": {
         "daybook_events": READ,
         "claims": READ,
@@ -86,7 +96,7 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
     },
 }
 # New numbers are drawn before the writer is asked.
-SEQUENCE_USERS: Final = ("daybook_sign_in",)
+SEQUENCE_USERS: Final = ("daybook_sign_in", "daybook_sender")
 FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {"lock_log(bigint)": ("daybook_writer",)}
 
 TABLES: Final[LiteralString] = """

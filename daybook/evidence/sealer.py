@@ -217,6 +217,7 @@ class Sealer:
                 options=CONNECTION_OPTIONS,
                 application_name="daybook sealer",
             )
+            await self._connection.execute("SELECT take_role('daybook_sealer')")
         asked = await self._connection.execute("SELECT pg_try_advisory_lock(%s)", (SEALER_LOCK,))
         row = await asked.fetchone()
         if row is None or not row[0]:

@@ -61,7 +61,7 @@ from application import clock
 from application.gateway_news import PaymentNews
 from application.gateways import Gateway, GatewaySettings
 from application.passwords import Passwords
-from application.pools import borrowed, open_pool
+from application.pools import Pool, borrowed, open_pool
 from application.revoked_sessions import RevokedSessions
 from application.sending import Sender
 from application.transact import Writer
@@ -191,6 +191,9 @@ async def _opened(
         people = await stack.enter_async_context(
             open_pool(conninfo, name="users", size=USERS_AT_ONCE, role="daybook_sign_in")
         )
+        payments = await stack.enter_async_context(
+            open_pool(conninfo, name="outbox", size=OUTBOX_AT_ONCE, role="daybook_sender")
+        )
         async with borrowed(reads) as connection:
             own_writes.floor = (await lag(connection, clock.now())).head
         passwords = Passwords(environment=configuration.environment)
@@ -203,12 +206,13 @@ async def _opened(
         writer.start()
         stack.push_async_callback(writer.stop)
         carriers = await stack.enter_async_context(
-            _carriers(configuration.gateways, conninfo, writer, metrics)
+            _carriers(configuration.gateways, payments, writer, metrics)
         )
         yield Bank(
             writer=writer,
             reads=reads,
             users=people,
+            payments=payments,
             passwords=passwords,
             keys=keys,
             tokens=AccessTokens(keys, issuer=ISSUER, audience=AUDIENCE),
@@ -229,7 +233,7 @@ async def _opened(
 
 @asynccontextmanager
 async def _carriers(
-    settings: tuple[GatewaySettings, ...], conninfo: str, writer: Writer, metrics: Metrics
+    settings: tuple[GatewaySettings, ...], pool: Pool, writer: Writer, metrics: Metrics
 ) -> AsyncIterator[dict[str, Gateway]]:
     """The gateways by name, and a sender that works off their outbox."""
     if not settings:
@@ -244,9 +248,6 @@ async def _carriers(
             gateway = HttpGateway(each, metrics.gateways)
             stack.push_async_callback(gateway.close)
             carriers[each.name] = gateway
-        pool = await stack.enter_async_context(
-            open_pool(conninfo, name="outbox", size=OUTBOX_AT_ONCE, role="daybook_sender")
-        )
         sender = Sender(pool, PaymentNews(writer, pool), carriers)
         sender.start()
         stack.push_async_callback(sender.stop)

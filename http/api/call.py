@@ -42,6 +42,7 @@ class Bank(msgspec.Struct):
     writer: Writer
     reads: Pool
     users: Pool
+    payments: Pool
     passwords: Passwords
     keys: SigningKeys
     tokens: AccessTokens

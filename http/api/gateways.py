@@ -106,9 +106,9 @@ async def _taken(request: Call, name: str, secret: bytes) -> Told:
         raise PaymentNotFound(payment_id=payment.key)
     payment_id = int(key[1])
     bank = request.bank
-    news = PaymentNews(bank.writer, bank.users)
+    news = PaymentNews(bank.writer, bank.payments)
     if await news.learned(name, payment_id, outcome_of(payment)):
-        await done(bank.users, payment_id)
+        await done(bank.payments, payment_id)
     return told(CallbackTaken())
 
 

@@ -152,7 +152,7 @@ async def reconcile(request: Call, name: FromPath[str], data: JSONBody[Reconcili
     def recording(made: Reconciled) -> Ask:
         return asked_by(request, lambda _: Answer(201, encode(_reconciled(made))))
 
-    reconciler = Reconciler(bank.writer, bank.users, request.actor, remember)
+    reconciler = Reconciler(bank.writer, bank.payments, request.actor, remember)
     answer = await reconciler.reconcile(name, data.date, content, recording)
     if answer.position is not None:
         remember(answer.position)

@@ -27,7 +27,7 @@ from tests.bank import Bank
 from tests.readmodels.asking import project
 
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
-APPEND_ONLY = ("daybook_events", "commits", "commands", "claims")
+APPEND_ONLY = ("daybook_events", "commits", "commands", "claims", "checkpoints")
 # What no right can be given for: it is the owner's.
 OWNERS = (
     "ALTER TABLE {} ADD COLUMN more integer",
