@@ -15,6 +15,25 @@ CREATE TABLE readmodels.projection (
 );
 INSERT INTO readmodels.projection VALUES (0, NULL, 1);
 
+-- What the program's last audit of itself found wrong in the log, by position; `stream` is null where it
+-- is not known whose it was. Nothing is stated over it.
+CREATE TABLE readmodels.log_damage (
+    position bigint NOT NULL,
+    through bigint NOT NULL,
+    stream text,
+    detail text NOT NULL
+);
+CREATE INDEX log_damage_position ON readmodels.log_damage (position);
+
+-- The last audit; one row, once there was one.
+CREATE TABLE readmodels.self_audit (
+    ended_at timestamptz NOT NULL,
+    position bigint NOT NULL,
+    log_findings integer NOT NULL,
+    view_differences integer NOT NULL,
+    rebuilt integer NOT NULL
+);
+
 -- Accounts with their terms and current balance, in minor units.
 CREATE TABLE readmodels.accounts (
     account_id bigint NOT NULL,
@@ -429,22 +448,3 @@ CREATE TABLE readmodels.standing_order_outcomes (
 );
 CREATE UNIQUE INDEX standing_order_outcomes_order ON readmodels.standing_order_outcomes
     (order_id, position);
-
--- What the program's last audit of itself found wrong in the log, by position; `stream` is null where it
--- is not known whose it was. Nothing is stated over it.
-CREATE TABLE readmodels.log_damage (
-    position bigint NOT NULL,
-    through bigint NOT NULL,
-    stream text,
-    detail text NOT NULL
-);
-CREATE INDEX log_damage_position ON readmodels.log_damage (position);
-
--- The last audit; one row, once there was one.
-CREATE TABLE readmodels.self_audit (
-    ended_at timestamptz NOT NULL,
-    position bigint NOT NULL,
-    log_findings integer NOT NULL,
-    view_differences integer NOT NULL,
-    rebuilt integer NOT NULL
-);

@@ -45,6 +45,8 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
     "daybook_reader": {
         "daybook_events": READ,
         "commits": READ,
+        # What was asked for under a key; auditors ask it over HTTP.
+        "commands": {"SELECT": ("principal", "key", "request", "status", "answer")},
         "claims": READ,
         "tiles": READ,
         "checkpoints": READ,
