@@ -42,7 +42,6 @@ from application.transact import OutcomeUnknown, Unavailable
 from domain import refusals
 from domain.bills import bill_refusals
 from domain.refusals import Refused
-from readmodels.audited import LogDamaged
 from readmodels.moments import UnanswerableMoment
 from readmodels.statements.building import StatementTooLong
 from readmodels.statements.canonical import NotExpressible
@@ -189,7 +188,6 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     NotExpressible: Row(422, "The statement does not fit that format"),
     StatementTooLong: Row(422, "One statement holds no more entries"),
     StatementNotReproduced: Row(500, "The statement does not come out as it was issued"),
-    LogDamaged: Row(500, "The log is damaged there, and nothing is stated over it"),
     # What may succeed when it is sent again.
     TooManySignIns: Row(503, "Too many sign-ins at once"),
     RevocationsUnknown: Row(503, "Sessions cannot be checked at the moment"),
@@ -224,7 +222,6 @@ _SPEAKING: Final = (
     NotExpressible,
     StatementTooLong,
     StatementNotReproduced,
-    LogDamaged,
     *GATEWAY_SPEAKING,
     *AUDIT_SPEAKING,
 )
