@@ -1,6 +1,5 @@
 """Payments as the log itself has them now, for being held against what a gateway says."""
 
-import datetime as dt
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -17,7 +16,6 @@ BILLS: Final = """
             ORDER BY e.originator_version DESC LIMIT 1) AS newest
      WHERE c.name = ANY(%s)
 """
-ALL: Final = "SELECT name FROM claims WHERE name LIKE 'payment/%'"
 
 
 async def own_payments(
@@ -42,20 +40,3 @@ async def own_payments(
             )
             found[own.key] = own
     return found
-
-
-async def unsettled_payments(connection: Any, gateway: str, until: dt.date) -> list[OwnPayment]:
-    """What this gateway has captured by a day and the biller was not paid yet, in order."""
-    cursor = await connection.execute(ALL)
-    numbers = [int(name.rpartition("/")[2]) async for (name,) in cursor]
-    found = await own_payments(connection, gateway, numbers)
-    return sorted(
-        (
-            payment
-            for payment in found.values()
-            if payment.state == "captured"
-            and payment.captured_on is not None
-            and payment.captured_on <= until
-        ),
-        key=lambda payment: payment.payment_id,
-    )

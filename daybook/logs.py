@@ -67,6 +67,7 @@ def start_logging(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # The server's own lines about starting and stopping say nothing that ours do not.
-    for name in ("uvicorn", "uvicorn.error", "psycopg.pool"):
+    # The server's own lines about starting and stopping say nothing that ours do not, nor do those of
+    # the client about each call to a gateway, which is counted.
+    for name in ("uvicorn", "uvicorn.error", "psycopg.pool", "httpx2"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -47,6 +47,7 @@ EXPECTED: Final = (
     ("daybook.end_of_day.run", "EndOfDayRefused"),
     ("daybook.books_export.booked", "ExportRefused"),
     ("daybook.gateway_simulator.run", "SimulatorError"),
+    ("daybook.reconcile", "ReconcileRefused"),
     ("daybook.bench.processes", "BenchError"),
     ("migrations.runner", "MigrationError"),
     ("readmodels.rebuild", "RebuildRefused"),
@@ -120,6 +121,7 @@ def parser() -> argparse.ArgumentParser:
     _add_keys(commands)
     _add_witness(commands)
     _add_staff(commands)
+    _add_reconcile(commands)
     _add_gateway_simulator(commands)
     _add_bench(commands)
 
@@ -236,6 +238,19 @@ def _add_staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add.add_argument("--role", required=True, choices=STAFF_ROLES)
     add.add_argument("--email", help="USERNAME@staff.invalid unless given")
     add.set_defaults(run=_later("daybook.staff", "run_add"))
+
+
+def _add_reconcile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    reconcile = commands.add_parser(
+        "reconcile", help="compare a gateway's settlement file with the log"
+    )
+    _add_data(reconcile)
+    reconcile.add_argument("gateway", metavar="GATEWAY", help="as billers name it")
+    reconcile.add_argument("date", metavar="DATE", type=_date, help="the day of the file")
+    reconcile.add_argument(
+        "file", metavar="FILE", type=Path, nargs="?", help="fetched from the gateway unless given"
+    )
+    reconcile.set_defaults(run=_later("daybook.reconcile", "run"))
 
 
 def _add_gateway_simulator(

@@ -22,6 +22,7 @@ from api import (
     billers,
     bills,
     business_days,
+    clearing,
     explanations,
     gateways,
     health,
@@ -105,6 +106,7 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     *loan_rates.HANDLERS,
     *gateways.HANDLERS,
     *reconciliations.HANDLERS,
+    *clearing.HANDLERS,
     *health.HANDLERS,
 ]
 

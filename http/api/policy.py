@@ -158,6 +158,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/work-items"): Rule(STAFF),
     ("GET", "/work-items/{work_item_id}"): Rule(STAFF),
     ("POST", "/work-items/{work_item_id}/resolve"): Rule(COMPLIANCE),
+    ("GET", "/ledger/clearing"): Rule(STAFF),
     # The books.
     ("GET", "/ledger/chart-of-accounts"): Rule(STAFF),
     ("GET", "/ledger/trial-balance"): Rule(STAFF),

@@ -19,7 +19,7 @@ from application.books import Answer, Command, Posted
 from application.commands import Actor, Ask
 from application.gateway_news import PaymentNews
 from application.gateways import Captured
-from application.own_payments import own_payments, unsettled_payments
+from application.own_payments import own_payments
 from application.pools import Pool, borrowed
 from application.reconciliation import (
     next_reconciliation_id,
@@ -41,6 +41,7 @@ from domain.reconciliation import (
 )
 from domain.refusals import Refused
 from domain.work_items import Difference
+from readmodels.clearing import unsettled
 from readmodels.work_items import open_items_of
 
 AT_ONCE: Final = 500
@@ -80,8 +81,19 @@ class Reconciler:
         lines = read_settlement_file(content)
         own = await self._known(gateway, lines)
         async with borrowed(self._pool) as connection:
-            unsettled = await unsettled_payments(connection, gateway, date)
-        comparison = compare(gateway, date, lines, own, unsettled)
+            captured = await unsettled(connection)
+            # The view may be behind; what it names is looked up in the log.
+            later = await own_payments(
+                connection,
+                gateway,
+                [
+                    payment.payment_id
+                    for _, _, payment in captured
+                    if payment.captured_on is not None and payment.captured_on <= date
+                ],
+            )
+        owed = [payment for payment in later.values() if payment.state == "captured"]
+        comparison = compare(gateway, date, lines, own, owed)
         settled = await self._settle(comparison.matched)
         opened = await self._open(comparison.differences)
         resolved = await self._resolve(comparison, date)

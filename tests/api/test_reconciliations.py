@@ -134,6 +134,28 @@ def test_every_cent_in_clearing_is_explained_by_its_items(day: Day) -> None:
     items = day.items(status="open")
     assert sum(round(item["receivable"] * 100) for item in items) == taken_for_nothing
     assert {item["age_days"] for item in items} == {0}
+    told = {each["ledger_account"]: each for each in day.teller.get("/v1/ledger/clearing").json()}
+    for ledger_account in (BILLERS_PAYABLE, REFUNDS_RECEIVABLE, GATEWAY_NOSTRO):
+        account = told[ledger_account]
+        assert account["unexplained"] == 0
+        assert round(account["balance"] * 100) == balance(day.api, ledger_account)
+        assert sum(round(item["amount"] * 100) for item in account["items"]) == balance(
+            day.api, ledger_account
+        )
+    assert [item["item"] for item in told[BILLERS_PAYABLE]["items"]] == [
+        KEYS[number] for number in unsettled
+    ]
+    open_ids = {item["work_item_id"] for item in items}
+    explained = [*told[BILLERS_PAYABLE]["items"], *told[REFUNDS_RECEIVABLE]["items"]]
+    assert {item["work_item_id"] for item in explained} == open_ids
+
+
+def test_what_is_captured_and_not_reconciled_yet_is_explained_by_its_payment(day: Day) -> None:
+    (account,) = day.teller.get("/v1/ledger/clearing").json()
+
+    assert (account["ledger_account"], account["unexplained"]) == (BILLERS_PAYABLE, 0)
+    assert {item["item"] for item in account["items"]} == set(KEYS.values())
+    assert {item["work_item_id"] for item in account["items"]} == {None}
 
 
 def test_items_are_resolved_as_what_they_are_and_once(day: Day) -> None:
