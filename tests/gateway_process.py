@@ -41,7 +41,11 @@ class GatewayProcess:
         self.client = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
