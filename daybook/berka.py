@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, LiteralString, TypeVar
 import msgspec
 import psycopg
 
-from application import accounts
+from application import accounts, clock
 from application.books import Answer, Command
 from application.commands import Details
 from application.transact import Writer
@@ -27,11 +27,14 @@ from daybook.berka_files import (
     Fault,
     Movement,
     Place,
+    StandingOrderRow,
     bank_accounts,
     clients,
     dispositions,
     movements,
+    standing_orders,
 )
+from daybook.berka_orders import import_orders
 from daybook.loading import NO_PASSWORD, Told, answered, ask, fresh_ids, register, told
 from domain.money import decimal_of
 
@@ -49,7 +52,7 @@ KNOWN_ACCOUNTS: Final = """
 """
 
 
-Row = TypeVar("Row", Client, BankAccount, Disposition, Movement)
+Row = TypeVar("Row", Client, BankAccount, Disposition, Movement, StandingOrderRow)
 Listed = TypeVar("Listed", Client, BankAccount)
 
 
@@ -82,6 +85,7 @@ class Report(msgspec.Struct):
     dispositions: Count = msgspec.field(default_factory=Count)
     accounts: Count = msgspec.field(default_factory=Count)
     transactions: Count = msgspec.field(default_factory=Count)
+    standing_orders: Count = msgspec.field(default_factory=Count)
     refusals: list[Fault] = []
     largest_step: Difference | None = None
     largest_difference: Difference | None = None
@@ -90,7 +94,10 @@ class Report(msgspec.Struct):
 
     @property
     def rows_read(self) -> int:
-        counts = (self.clients, self.dispositions, self.accounts, self.transactions)
+        counts = (
+            *(self.clients, self.dispositions, self.accounts, self.transactions),
+            self.standing_orders,
+        )
         return sum(count.read for count in counts)
 
     def refuse(self, count: Count, place: Place, reason: str) -> None:
@@ -114,7 +121,9 @@ async def import_berka(
         async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
             users = await _register_clients(writer, connection, files, report, advance)
             opened = await _open_accounts(writer, connection, files, users, report, advance)
-        await _post_movements(writer, files, opened, report, advance)
+            await _post_movements(writer, files, opened, report, advance)
+            today = clock.business_date(clock.now(), zone)
+            await _agree_orders(writer, connection, files, opened, today, report, advance)
     finally:
         await writer.stop()
     report.refusals.sort(key=lambda fault: (fault.place.file, fault.place.line))
@@ -248,6 +257,31 @@ async def _post_movements(
         differences[row.account_id] = difference
         report.largest_step = _larger(report.largest_step, abs(step), row)
         report.largest_difference = _larger(report.largest_difference, abs(difference), row)
+
+
+async def _agree_orders(
+    writer: Writer,
+    connection: psycopg.AsyncConnection[Any],
+    files: BerkaFiles,
+    opened: dict[int, int],
+    today: dt.date,
+    report: Report,
+    advance: Advance,
+) -> None:
+    if files.order is None:
+        return
+    count = report.standing_orders
+
+    def tell(row: StandingOrderRow, refused: str | None, was_there: bool) -> None:
+        if refused is not None:
+            report.refuse(count, row.place, refused)
+        elif was_there:
+            count.already_there += 1
+        else:
+            count.posted += 1
+
+    rows = _sound(standing_orders(files.order, advance), count, report)
+    await import_orders(writer, connection, rows, opened, today, tell)
 
 
 def _movement(row: Movement, account_id: int) -> Command:

@@ -120,6 +120,17 @@ class Movement(msgspec.Struct, frozen=True):
         return self.amount if credit else -self.amount
 
 
+class StandingOrderRow(msgspec.Struct, frozen=True):
+    """What is paid each month, and to whom."""
+
+    place: Place
+    order_id: int
+    account_id: int
+    amount: Decimal
+    counterparty: str
+    category: str | None
+
+
 Fields: TypeAlias = dict[str, str]
 T = TypeVar("T")
 Advance: TypeAlias = Callable[[int], None]
@@ -132,6 +143,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         *("trans_id", "account_id", "date", "type", "operation", "amount", "balance"),
         *("k_symbol", "bank", "account"),
     ),
+    "order": ("order_id", "account_id", "bank_to", "account_to", "amount", "k_symbol"),
 }
 
 
@@ -142,10 +154,13 @@ class BerkaFiles(msgspec.Struct, frozen=True):
     account: Path
     disp: Path
     trans: tuple[Path, ...]
+    # Standing orders; a folder need not hold them.
+    order: Path | None = None
 
     @property
     def size_bytes(self) -> int:
-        files = (self.client, self.account, self.disp, *self.trans)
+        orders = () if self.order is None else (self.order,)
+        files = (self.client, self.account, self.disp, *self.trans, *orders)
         return sum(path.stat().st_size for path in files)
 
 
@@ -161,9 +176,11 @@ def find_files(folder: Path) -> BerkaFiles:
     trans = tuple(sorted(folder.glob("trans*.csv.gz")))
     if not trans:
         raise BerkaError(f"{folder} holds no transactions: a file like trans.csv.gz")
-    for name, path in (*found.items(), *(("trans", path) for path in trans)):
+    order = folder / "order.csv.gz"
+    orders = (("order", order),) if order.is_file() else ()
+    for name, path in (*found.items(), *(("trans", path) for path in trans), *orders):
         _check_header(path, COLUMNS[name])
-    return BerkaFiles(**found, trans=trans)
+    return BerkaFiles(**found, trans=trans, order=order if orders else None)
 
 
 def clients(path: Path, advance: Advance) -> Iterator[Client | Fault]:
@@ -176,6 +193,10 @@ def bank_accounts(path: Path, advance: Advance) -> Iterator[BankAccount | Fault]
 
 def dispositions(path: Path, advance: Advance) -> Iterator[Disposition | Fault]:
     return _parsed(path, advance, _disposition)
+
+
+def standing_orders(path: Path, advance: Advance) -> Iterator[StandingOrderRow | Fault]:
+    return _parsed(path, advance, _standing_order)
 
 
 def movements(paths: Iterable[Path], advance: Advance) -> Iterator[Movement | Fault]:
@@ -223,6 +244,13 @@ def _disposition(place: Place, row: Fields) -> Disposition:
     if right is None:
         raise ValueError(f"the type is {row['type']!r}, and should be OWNER or DISPONENT")
     return Disposition(place, _number(row, "client_id"), _number(row, "account_id"), right)
+
+
+def _standing_order(place: Place, row: Fields) -> StandingOrderRow:
+    numbers = (_number(row, "order_id"), _number(row, "account_id"))
+    payee = f"{_text(row, 'bank_to')} {_text(row, 'account_to')}".strip()
+    symbol = _text(row, "k_symbol").strip() or None
+    return StandingOrderRow(place, *numbers, _amount(row, "amount"), payee, symbol)
 
 
 def _movement(place: Place, row: Fields) -> Movement:

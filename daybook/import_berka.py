@@ -70,7 +70,7 @@ def _import(conninfo: str, files: BerkaFiles, settings: Settings) -> Report:
 
 def figures(report: Report) -> dict[str, Any]:
     """The report for a machine. Amounts are decimal strings in CZK."""
-    kinds = (report.clients, report.accounts, report.transactions)
+    kinds = (report.clients, report.accounts, report.transactions, report.standing_orders)
     return {
         "rows_read": report.rows_read,
         "posted": sum(count.posted for count in kinds),
@@ -95,6 +95,7 @@ def show(report: Report, console: Console) -> None:
     _add(table, "dispositions", report.dispositions, posted=False)
     _add(table, "accounts", report.accounts)
     _add(table, "transactions", report.transactions)
+    _add(table, "standing orders", report.standing_orders)
     console.print(table)
     if report.largest_difference is not None and report.largest_step is not None:
         for line in (

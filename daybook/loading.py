@@ -111,7 +111,7 @@ async def answered(
 
 async def fresh_ids(
     connection: psycopg.AsyncConnection[Any],
-    sequence: Literal["user_ids", "account_ids"],
+    sequence: Literal["user_ids", "account_ids", "standing_order_ids"],
     count: int,
 ) -> list[int]:
     """That many new numbers in one round trip."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daybook.berka import Count
 from daybook.berka_files import BerkaError, find_files
 from tests.bank import read_log
 from tests.berka_folder import FILES, MOVEMENTS, TRANS, books, imported, refusals, rows, written
@@ -232,3 +233,34 @@ def test_a_file_that_is_not_gzip_is_refused_by_name(tmp_path: Path) -> None:
 
     with pytest.raises(BerkaError, match=r"trans\.csv\.gz cannot be read"):
         find_files(tmp_path)
+
+
+ORDERS = [
+    "order_id,account_id,bank_to,account_to,amount,k_symbol",
+    "29401,576,YZ,87144583,2452.00,SIPO",
+    "29402,704,ST,89597016,3372.70, ",
+    "29403,999,QR,13943797,7266.00,SIPO",
+    "29404,576,QR,13943797,0.00,SIPO",
+]
+
+
+def test_standing_orders_are_agreed_from_the_next_month_on_and_once(
+    database: str, tmp_path: Path
+) -> None:
+    folder = written(tmp_path, order=ORDERS)
+
+    first, second = imported(database, folder), imported(database, folder)
+
+    assert first.standing_orders == Count(read=4, posted=2, refused=2)
+    assert second.standing_orders == Count(read=4, already_there=2, refused=2)
+    assert refusals(first) == [
+        ("order.csv.gz:4", "account 999 was not opened"),
+        ("order.csv.gz:5", "The amount must be greater than zero; it is 0.00."),
+    ]
+    orders = [
+        r.event.fact.order for r in read_log(database) if r.originator_id.startswith("standing-")
+    ]
+    assert [(o.amount, o.counterparty, o.description, o.first_due.day) for o in orders] == [
+        (245200, "YZ 87144583", "SIPO", 1),
+        (337270, "ST 89597016", None, 1),
+    ]
