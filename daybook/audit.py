@@ -18,6 +18,7 @@ from daybook.books_export.beancount import BEANCOUNT
 from daybook.books_export.export import export_books
 from daybook.books_export.forms import Form
 from daybook.books_export.hledger import HLEDGER
+from daybook.books_export.parquet import export_parquet
 from daybook.settings import read_settings
 from ledger.log_tree import HASH_BYTES
 from readmodels.log_proofs import TILE
@@ -138,8 +139,13 @@ def _whole_file(path: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
+def _export_parquet(connection: Connection, position: int, file: IO[bytes]) -> str:
+    return f"{export_parquet(connection, position, file):,} postings"
+
+
 EXPORTERS: Final[dict[str, Exporter]] = {
     "jsonl": export_jsonl,
     "hledger": _export_books(HLEDGER),
     "beancount": _export_books(BEANCOUNT),
+    "parquet": _export_parquet,
 }

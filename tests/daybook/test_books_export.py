@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pyarrow import parquet
 
 from application import clock
 from daybook.books_export.beancount import BEANCOUNT
@@ -14,6 +15,7 @@ from daybook.books_export.booked import ExportRefused, account_name
 from daybook.books_export.export import Exported
 from daybook.books_export.forms import Form, figure_of
 from daybook.books_export.hledger import HLEDGER
+from daybook.books_export.parquet import export_parquet
 from ledger.chart_of_accounts import CHART
 from ledger.trial_balance import trial_balance
 from readmodels import trial_balance as views
@@ -164,3 +166,29 @@ def test_an_amount_has_the_decimals_of_its_currency(
     minor_units: int, currency: str, figure: str
 ) -> None:
     assert figure_of(minor_units, currency) == figure
+
+
+def test_a_parquet_file_holds_every_posting_and_comes_to_our_balances(
+    busy: str, tmp_path: Path
+) -> None:
+    log = read_log(busy)
+    with psycopg.connect(busy) as connection, (tmp_path / "books").open("wb") as file:
+        count = export_parquet(connection, len(log), file)
+
+    rows = parquet.read_table(tmp_path / "books").to_pylist()
+    found: dict[tuple[int, str], int] = {}
+    for row in rows:
+        place = row["ledger_account"], row["currency"]
+        found[place] = found.get(place, 0) + row["minor_units"]
+
+    assert count == len(rows) == sum(len(recorded.event.entry) for recorded in log)
+    ours = keepers.totals(trial_balance(recorded.event.entry for recorded in log))
+    assert {place: total for place, total in found.items() if total} == ours
+    assert {(row["currency"], row["decimals"]) for row in rows} == {
+        ("EUR", 2),
+        ("JPY", 0),
+        ("BHD", 3),
+    }
+    assert {row["position"]: row["recorded_at"] for row in rows} == {
+        recorded.position: recorded.event.recorded_at for recorded in log if recorded.event.entry
+    }
