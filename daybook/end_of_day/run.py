@@ -44,6 +44,8 @@ STEPS: Final[tuple[Step, ...]] = (
 CHUNK: Final = 500
 CHUNKS_IN_FLIGHT: Final = 4
 REFUSALS_LISTED: Final = 20
+# An item's stream is touched once or twice in a run, so few states are worth their memory.
+STATES_KEPT: Final = 20_000
 RUN_LOCK: Final = 0x6461_7962_656F_64  # "daybeod"
 
 # The items of a step, by their keys: `first` to `end` is a range of the primary key of the commands.
@@ -127,7 +129,7 @@ async def end_days(
     Raises `EndOfDayRefused` where a day cannot be ended, or not now; what was done until then stays.
     """
     async with _alone(bank.conninfo), _connected(bank.conninfo) as connection:
-        writer = Writer(bank.conninfo, zone=bank.zone)
+        writer = Writer(bank.conninfo, zone=bank.zone, cache_max=STATES_KEPT)
         writer.start()
         try:
             for date in dates:
