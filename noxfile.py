@@ -26,6 +26,14 @@ def matrix(session: nox.Session) -> None:
 
 
 @nox.session
+def gateway(session: nox.Session) -> None:
+    """A thousand payments through a hostile gateway, with both sides killed at random."""
+    session.install(*EDITABLE, "--group", "test")
+    files = ("tests/faults/test_gateway.py", "-s")
+    session.run("pytest", *files, *session.posargs, env={"DAYBOOK_TEST_PAYMENTS": "1000"})
+
+
+@nox.session
 def types(session: nox.Session) -> None:
     """mypy, strictly."""
     session.install(*EDITABLE, "--group", "test", "--group", "style", "nox")

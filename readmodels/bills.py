@@ -53,6 +53,7 @@ PAYMENTS: Final = f"""
      ORDER BY f.payment_id DESC LIMIT %(limit)s
 """
 
+# What a gateway carries is settled by the gateway's own file, and not by the calendar.
 TO_SETTLE: Final = """
     SELECT d.bill_id, b.standing
       FROM readmodels.bill_dues d
@@ -60,6 +61,8 @@ TO_SETTLE: Final = """
            SELECT v.standing FROM readmodels.bills v WHERE v.bill_id = d.bill_id
             ORDER BY v.version DESC LIMIT 1) AS b
      WHERE d.biller_id = %(biller_id)s AND d.settles_on <= %(due_by)s AND d.bill_id > %(after)s
+       AND EXISTS (SELECT FROM json_array_elements(b.standing::json -> 'payments') AS p
+                    WHERE p ->> 'state' = 'captured' AND p ->> 'gateway' IS NULL)
      ORDER BY d.bill_id LIMIT %(limit)s
 """
 
@@ -269,6 +272,7 @@ async def to_settle(
 ) -> list[tuple[int, int]]:
     """Bills and payments that were captured and are due to the biller by a day, as they stand now.
 
+    Those that a gateway carries are not among them: its settlement file says what it has paid.
     By rising number of the bill, from the one after `after`; `limit` bills, with all of their payments.
     """
     found = await connection.execute(
@@ -280,6 +284,7 @@ async def to_settle(
         for bill_id, standing in await found.fetchall()
         for payment in _STANDINGS.decode(standing).payments
         if payment.state == "captured"
+        and payment.gateway is None
         and payment.settles_on is not None
         and payment.settles_on <= due_by
     ]

@@ -151,7 +151,10 @@ def test_every_cent_in_clearing_is_explained_by_its_items(day: Day) -> None:
 
 
 def test_what_is_captured_and_not_reconciled_yet_is_explained_by_its_payment(day: Day) -> None:
+    settled = day.teller.post("/v1/billers/1/settle", {"due": False}).json()
     (account,) = day.teller.get("/v1/ledger/clearing").json()
+
+    assert settled["status"] == "nothing_due", "only the gateway's file settles what it carries"
 
     assert (account["ledger_account"], account["unexplained"]) == (BILLERS_PAYABLE, 0)
     assert {item["item"] for item in account["items"]} == set(KEYS.values())
