@@ -10,8 +10,9 @@ from readmodels.reading import Connection
 COMMAND: Final = """
     SELECT request, status, answer FROM commands WHERE principal = %s AND key = %s
 """
-# The fields of facts that name those who agreed: who asked for it, and who confirmed it.
-AGREEING: Final = ("maker", "checker", "approved_by", "approvals")
+# The fields of facts, and of the terms that facts carry, that name those who agreed: who asked for it
+# first, and who confirmed it.
+AGREEING: Final = ("maker", "checker", "proposed_by")
 
 
 class AskedFor(msgspec.Struct, frozen=True):
@@ -36,8 +37,10 @@ def approvals_of(events: list[Recorded]) -> dict[str, object]:
     """Who agreed to it beside the one who asked, where the facts say so."""
     said: dict[str, object] = {}
     for recorded in events:
-        for field in AGREEING:
-            value = getattr(recorded.event.fact, field, None)
-            if value:
-                said[field] = value
+        fact = recorded.event.fact
+        for part in (fact, getattr(fact, "terms", None)):
+            for field in AGREEING:
+                name = getattr(part, field, None)
+                if name is not None:
+                    said[field] = name
     return said
