@@ -253,8 +253,9 @@ async def _check_event(connection: Connection, actor: Actor, event: EventLeaf) -
     """To a customer there are the events of the customer's own accounts, and no others."""
     if actor.role != "user":
         return
+    # The statements of an account stand in a stream of their own.
     kind, _, number = event.stream.rpartition("-")
-    if kind != "account":
+    if kind not in ("account", "statements"):
         raise EventNotFound(event.position)
     try:
         await check_account(connection, actor, int(number))

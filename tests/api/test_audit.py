@@ -121,6 +121,31 @@ def test_a_customer_proves_own_events_and_is_shown_no_others(
     assert booked["path"]
 
 
+def test_an_issued_statement_has_a_proof_that_its_bytes_were_issued(
+    api: RunningApi, holder: Person
+) -> None:
+    account = f"/accounts/{api.account(holder, 10)}"
+    period = {"from": "2026-01-01", "to": "2026-01-31"}
+    issued = holder.post(f"{account}/statements", period).json()
+    document = holder.get(f"/statements/{issued['statement_id']}").content
+
+    proof = holder.get("/audit/proofs/inclusion", position=issued["position"]).json()
+    stranger = api.person().get("/audit/proofs/inclusion", position=issued["position"])
+
+    said = json.loads(proof["event"]["state"])["fact"]
+    assert said["sha256"] == sha256(document).hexdigest() == issued["sha256"]
+    assert leaf_of(proof["event"]) == raw(proof["leaf_hash"])
+    signed(api, proof["checkpoint"])
+    check_inclusion(
+        raw(proof["leaf_hash"]),
+        issued["position"] - 1,
+        proof["checkpoint"]["size"],
+        raw(proof["checkpoint"]["root"]),
+        [raw(each) for each in proof["path"]],
+    )
+    assert stranger.status_code == 404
+
+
 def test_a_transaction_is_explained_from_the_request_to_the_proof(
     api: RunningApi, auditor: Person, holder: Person
 ) -> None:
