@@ -198,8 +198,7 @@ CREATE TABLE readmodels.loan_standings (
     past_due_since date,
     non_accrual boolean NOT NULL
 );
-CREATE UNIQUE INDEX loan_standings_loan ON readmodels.loan_standings
-    (loan_id, booking_date, position);
+CREATE UNIQUE INDEX loan_standings_loan ON readmodels.loan_standings (loan_id, position);
 
 -- Days that do not count as past due, both included.
 CREATE TABLE readmodels.loan_pauses (

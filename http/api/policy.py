@@ -176,6 +176,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/reports/transaction-summary"): Rule(SIGNED_IN),
     ("GET", "/reports/spending"): Rule(SIGNED_IN),
     ("GET", "/reports/analysis"): Rule(STAFF),
+    ("GET", "/reports/loan-portfolio"): Rule(STAFF),
     # Reckonings: they need no customer and store nothing.
     ("POST", "/loans/quote"): Rule(ANYONE),
     ("POST", "/loans/apr"): Rule(ANYONE),

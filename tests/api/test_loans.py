@@ -396,6 +396,43 @@ def test_a_disbursement_is_undone_while_the_money_is_there(api: RunningApi) -> N
     assert borrower.get(f"/v1/accounts/{account_id}/balance").json()["balance"] == 0
 
 
+def test_the_portfolio_says_what_is_late_as_of_any_day_and_as_known_at_any_moment(
+    api: RunningApi,
+) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    account_id = api.account(borrower)
+    before = portfolio(officer)
+    loan_id = lent(borrower, officer, account_id, TODAY - 150 * DAY)
+    borrower.post(f"/v1/accounts/{account_id}/withdraw", {"amount": 12000})
+    end_loan_days(api, loan_id, TODAY - 150 * DAY, TODAY)
+
+    now = portfolio(officer)
+    due = dt.date.fromisoformat(officer.get(f"/v1/loans/{loan_id}").json()["past_due_since"])
+
+    assert now["outstanding"] - before["outstanding"] == 12000
+    assert now["par90"] - before["par90"] == 12000
+    assert now["non_accrual"] - before["non_accrual"] == 12000
+    assert sum(row["outstanding"] for row in now["ageing"]) == now["outstanding"]
+    for late_by, bucket in ((0, "current"), (1, "1-29"), (29, "1-29"), (30, "30-59"), (90, "90+")):
+        on = due + late_by * DAY
+        told = {row["bucket"]: row for row in portfolio(officer, as_of=str(on))["ageing"]}
+        assert told[bucket]["outstanding"] >= 12000
+        assert officer.get(f"/v1/loans/{loan_id}", as_of=str(on)).json()["bucket"] == bucket
+    vintage = next(row for row in now["vintages"] if row["vintage"] == str(TODAY - 150 * DAY)[:7])
+    assert vintage["disbursed"] == 12000
+    table = officer.get("/v1/reports/loan-portfolio", format="csv")
+    assert table.text.splitlines()[0].startswith('"currency","section","name","loans"')
+    assert code(borrower.get("/v1/reports/loan-portfolio")) == (403, "not-permitted")
+
+
+def portfolio(person: Person, **moment: Any) -> dict[str, Any]:
+    answer = person.get("/v1/reports/loan-portfolio", **moment)
+    assert answer.status_code == 200, answer.text
+    nothing = {"outstanding": 0, "par90": 0, "non_accrual": 0, "ageing": [], "vintages": []}
+    found: dict[str, Any] = (answer.json() or [nothing])[0]
+    return found
+
+
 def end_loan_days(api: RunningApi, loan_id: int, first: dt.date, last: dt.date) -> None:
     """The days of one loan, where the bank has ended days already."""
     with Writing(api.conninfo) as bank:

@@ -1,0 +1,65 @@
+"""The report of the loan portfolio, as JSON or CSV."""
+
+from typing import Final
+
+from litestar import get
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from api.call import Call
+from api.documents import answers, described
+from api.parameters import AsOf, KnownAt
+from api.report_forms import FormatIn, in_major_units, told_csv, told_report, wants_csv, wire_form
+from api.visibility import reading
+from readmodels.reports.loan_portfolio import LoanPortfolio, loan_portfolio
+
+COLUMNS: Final = (
+    "currency",
+    "section",
+    "name",
+    "loans",
+    "disbursed",
+    "outstanding",
+    "outstanding_par30",
+    "charged_off",
+    "share",
+)
+SUMS: Final = ("outstanding", "non_accrual", "charged_off", "par30", "par60", "par90")
+
+
+@get(
+    "/reports/loan-portfolio",
+    **described(
+        "The portfolio of loans",
+        answers(200, wire_form(list[LoanPortfolio]), 401, 403, 422, 429, 503),
+        forms=("text/csv",),
+    ),
+)
+async def portfolio(
+    request: Call, as_of: AsOf = None, known_at: KnownAt = None, form: FormatIn = None
+) -> ASGIApp:
+    """Outstanding principal, how late it is, the share at risk past 30, 60 and 90 days, and how the
+    loans of each month have done; as of any day, as known at any moment."""
+    as_csv = wants_csv(request, form)
+    async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
+        reports = await loan_portfolio(connection, moment)
+    if not as_csv:
+        return told_report(reports, moment.known_at)
+    rows = []
+    for report in in_major_units(reports):
+        currency = report["currency"]
+        rows += [
+            {"currency": currency, "section": "total", "name": name, "outstanding": report[name]}
+            for name in SUMS
+        ]
+        rows += [
+            {"currency": currency, "section": "ageing", "name": row["bucket"], **row}
+            for row in report["ageing"]
+        ]
+        rows += [
+            {"currency": currency, "section": "vintage", "name": row["vintage"], **row}
+            for row in report["vintages"]
+        ]
+    return told_csv(COLUMNS, rows, "loan-portfolio", moment.known_at)
+
+
+HANDLERS: Final[list[ControllerRouterHandler]] = [portfolio]
