@@ -40,7 +40,7 @@ def earned_between(rows: Sequence[Row], since: dt.date, on: dt.date) -> int:
     total = 0
     for index in range(bisect_right(rows, since, key=_END), len(rows)):
         row = rows[index]
-        if row.start >= on:
+        if on <= row.start < row.end:
             break
         total += earned_part(row, on) - earned_part(row, since)
     return total

@@ -12,7 +12,7 @@ import msgspec
 
 from domain.amortisation.arithmetic import EXACT
 from domain.loans.allocation import allocate, due_total, dues
-from domain.loans.arrears import catch_up, paid
+from domain.loans.arrears import DAY, catch_up, paid
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import (
     Disbursed,
@@ -40,7 +40,7 @@ from domain.loans.schedules import (
     rounded,
 )
 from domain.money import MINOR_UNITS_MAX
-from domain.refusals import AmountTooLarge
+from domain.refusals import AmountTooLarge, DateOutOfRange
 
 
 class Payoff(msgspec.Struct, frozen=True):
@@ -91,6 +91,11 @@ def disburse(
     course = Course(loan)
     catch_up(course, on)
     if terms.tranches:
+        last = terms.rows[-1].due - DAY
+        if on > last:
+            raise DateOutOfRange(
+                field="day of the tranche", date=on, earliest=terms.disbursed_on, latest=last
+            )
         rows = reamortised(terms, on, drawn=amount)
     else:
         rows = first_schedule(terms, amount, on, first_due)

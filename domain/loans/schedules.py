@@ -193,7 +193,8 @@ def reamortised(
     carried = carried_rows(terms, on)
     early = [Row(0, on, on, on, prepaid, 0)] if prepaid else []
     rows = fallen_due(terms, on) + early + carried
-    if principal and to_come:
+    assert to_come or not principal, "what is not due has days left to fall due on"
+    if principal:
         ends = sorted({row.end for row in to_come})
         first = to_come[0]
         periods = periods_over(product, rate, on, ends)
