@@ -12,6 +12,7 @@ from application.commands import Details
 from application.loan_days import end_loan_day
 from daybook.end_of_day.loans import COLLECTIONS, DAYS
 from daybook.end_of_day.run import Bank, end_days
+from daybook.loading import bring_views_up
 from domain.loans.products import PRODUCTS
 from tests.bank import Bank as Writing
 from tests.bank import ask
@@ -440,6 +441,7 @@ def end_loan_days(api: RunningApi, loan_id: int, first: dt.date, last: dt.date) 
             details = Details(booking_date=first + n * DAY, reason="end of day")
             answer = bank.submit(end_loan_day(ask(f"{loan_id}/{n}"), loan_id, details))
             assert answer.status == 201, answer.body
+    assert bring_views_up(api.conninfo)
 
 
 def suspended_items(api: RunningApi) -> int:
