@@ -33,7 +33,7 @@ ENCODING_VERSION = 1
 TRANSFERS_IN_TRANSIT = 2320
 ED25519, COSIGNATURE = 1, 4
 LINE = re.compile(
-    rb'\{"position":([1-9][0-9]*),"stream":"([a-z0-9.-]+)","version":([1-9][0-9]*),'
+    rb'\{"position":([1-9][0-9]*),"stream":"([A-Za-z0-9._-]+)","version":([1-9][0-9]*),'
     rb'"tag":"([a-z0-9.-]+)",(?:"leaf":"([0-9a-f]{64})",)?"state":(\{.*\})\}'
 )
 RECORDED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", re.ASCII)

@@ -143,6 +143,9 @@ def right_cases() -> list[Case]:
             [log.checkpoint()],
             keys=f"# ours\n\n{stranger.text}{LOG_KEY.text}",
         ),
+        signed(
+            "a stream in capitals", small_bank().add("rate-plan-savings-EUR", "rate-plan.set.1", {})
+        ),
         signed("two currencies", dollars),
         signed("an instant without a fraction", whole_second),
     ]
