@@ -109,7 +109,7 @@ def pay(books: Books, ask: Ask, paying: Paying) -> list[Transaction]:
     if all(holder.user_id != bill.standing.user_id for holder in account.terms.holders):
         raise AccountNotFound(account_id=place.account_id)
     posted = transaction_for(ask.actor, books, bill, terms, paying.details)
-    payment = _payment_of(books, paying, terms, bill.standing.currency)
+    payment = _payment_of(paying, terms, bill.standing.currency)
     hold = Hold(payment.hold_id, payment.amount + payment.fee, None, terms.name, posted.description)
     billers.active(biller)
     facts = payments.authorise(bill, terms, payment, posted.booking_date)
@@ -135,7 +135,7 @@ def pay(books: Books, ask: Ask, paying: Paying) -> list[Transaction]:
     return [posted]
 
 
-def _payment_of(books: Books, paying: Paying, terms: BillerTerms, currency: str) -> Payment:
+def _payment_of(paying: Paying, terms: BillerTerms, currency: str) -> Payment:
     return Payment(
         payment_id=paying.place.payment_id,
         user_id=paying.user_id,
@@ -143,7 +143,6 @@ def _payment_of(books: Books, paying: Paying, terms: BillerTerms, currency: str)
         hold_id=paying.hold_id,
         amount=paying.amount,
         fee=fee_of(terms, currency),
-        initiated_at=books.now,
         gateway=terms.gateway,
         autopay_id=paying.autopay_id,
     )

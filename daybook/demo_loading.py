@@ -18,6 +18,7 @@ from application.commands import SYSTEM, Actor, Details
 from application.transact import Writer
 from application.users import NewUser
 from daybook.demo_bank import CURRENCY, SEED, DemoBank, demo_bank
+from daybook.demo_bills import Debtor, load_bills
 from daybook.demo_habits import Step
 from daybook.demo_people import CUSTOMERS, Person
 from daybook.loading import Told, answered, ask, fresh_ids, register, told
@@ -101,7 +102,9 @@ async def load_demo(
         try:
             loading = _Loading(writer, connection, password_hash)
             await loading.one(_note(BEGUN, plan))
-            shown = await loading.all_of(demo_bank(plan.seed, plan.today, plan.customers))
+            bank = demo_bank(plan.seed, plan.today, plan.customers)
+            shown = await loading.all_of(bank)
+            await load_bills(loading.one, connection, loading.debtors(bank), plan.today)
             await loading.one(_note(DONE, shown))
         finally:
             await writer.stop()
@@ -179,6 +182,14 @@ class _Loading:
             late_on=bank.late_entries[0].on,
             position_before=positions[0] - 1,
         )
+
+    def debtors(self, bank: DemoBank) -> list[Debtor]:
+        """Customers with bills, the one who is shown first among them."""
+        return [
+            Debtor(self._users[person.username], self._accounts[person.checking])
+            for person in bank.people
+            if person.part == "ordinary"
+        ]
 
     async def _register(self, people: list[Person]) -> None:
         names: list[tuple[str, Role]] = [(name, role) for role, name in STAFF.items()]

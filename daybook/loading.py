@@ -32,12 +32,16 @@ T = TypeVar("T")
 
 
 class Told(msgspec.Struct, omit_defaults=True):
-    """What a loaded command answers, and its key keeps: `balance` is after it, in minor units."""
+    """What a loaded command answers, and its key keeps: `balance` is after it, in minor units.
+
+    `number` is that of the stream that it wrote to first, where that is no customer's and no account's.
+    """
 
     user_id: int | None = None
     account_id: int | None = None
     transaction_id: int | None = None
     balance: int | None = None
+    number: int | None = None
     refused: str | None = None
 
 
@@ -62,6 +66,7 @@ def _answer(posted: list[Posted]) -> Answer:
         return Answer(201, _ENCODER.encode(Told(user_id=int(number))))
     said = Told(
         account_id=int(number) if kind == "account" else None,
+        number=None if kind == "account" or not number.isdecimal() else int(number),
         transaction_id=posted[0].transaction_id,
         balance=getattr(posted[0].transaction.drafts[-1].fact, "balance", None),
     )
@@ -111,7 +116,16 @@ async def answered(
 
 async def fresh_ids(
     connection: psycopg.AsyncConnection[Any],
-    sequence: Literal["user_ids", "account_ids", "standing_order_ids"],
+    sequence: Literal[
+        "user_ids",
+        "account_ids",
+        "standing_order_ids",
+        "hold_ids",
+        "biller_ids",
+        "bill_ids",
+        "payment_ids",
+        "autopay_ids",
+    ],
     count: int,
 ) -> list[int]:
     """That many new numbers in one round trip."""

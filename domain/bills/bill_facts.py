@@ -58,7 +58,6 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     amount: int
     fee: int = 0
     state: PaymentState = "held"
-    initiated_at: dt.datetime
     gateway: str | None = None
     gateway_reference: str | None = None
     captured_on: dt.date | None = None

@@ -144,7 +144,6 @@ PAYMENT = Payment(
     amount=2500,
     fee=50,
     state="settled",
-    initiated_at=dt.datetime(2024, 2, 29, 9, tzinfo=dt.UTC),
     gateway="girobank",
     gateway_reference="GB-1",
     captured_on=dt.date(2024, 2, 29),
