@@ -20,6 +20,7 @@ from application.users import NewUser
 from daybook.demo_bank import CURRENCY, SEED, DemoBank, demo_bank
 from daybook.demo_bills import Debtor, load_bills
 from daybook.demo_habits import Step
+from daybook.demo_loans import STATES, DemoLoan, commands_of
 from daybook.demo_people import CUSTOMERS, Person
 from daybook.loading import Told, answered, ask, fresh_ids, register, told
 from domain.customer import Role
@@ -31,6 +32,7 @@ DONE: Final = "demo-done"
 REASON: Final = "demo"
 STAFF: Final[dict[Role, str]] = {
     "teller": "demo-teller",
+    "loan_officer": "demo-officer",
     "auditor": "demo-auditor",
     "compliance": "demo-compliance",
 }
@@ -174,6 +176,7 @@ class _Loading:
             assert position is not None
             positions.append(position)
         await self._restrict(bank.people)
+        await self._lend(bank.people, bank.today)
         first = bank.people[0]
         return Shown(
             username=first.username,
@@ -242,6 +245,25 @@ class _Loading:
     def _commands_of(self, steps: list[Step]) -> Iterator[tuple[int, Command]]:
         for number, step in enumerate(steps):
             yield number, _command(step, number, self._accounts)
+
+    async def _lend(self, people: list[Person], today: dt.date) -> None:
+        """A loan in every state, each to another of the customers whose accounts are in use."""
+        officer = Actor(self._users[STAFF["loan_officer"]], "loan_officer")
+        borrowers = [p for p in people if p.part not in ("dormant", "frozen")][: len(STATES)]
+        # The ledger was empty, so these are the first there are, also when a loading goes on.
+        await fresh_ids(self._connection, "loan_ids", len(borrowers))
+        for number, person in enumerate(borrowers):
+            loan = DemoLoan(
+                loan_id=number + 1,
+                user_id=self._users[person.username],
+                account_id=self._accounts[person.checking],
+                state=STATES[number],
+                amount=4_000 + 1_000 * number,
+            )
+            asked = list(enumerate(commands_of(loan, today, officer)))
+            async for _, answer in answered(self._writer, asked):
+                _done(told(answer))
+            self.commands += len(asked)
 
     async def _restrict(self, people: list[Person]) -> None:
         compliance = Actor(self._users[STAFF["compliance"]], "compliance")

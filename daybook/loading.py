@@ -117,14 +117,15 @@ async def answered(
 async def fresh_ids(
     connection: psycopg.AsyncConnection[Any],
     sequence: Literal[
-        "user_ids",
         "account_ids",
-        "standing_order_ids",
-        "hold_ids",
-        "biller_ids",
-        "bill_ids",
-        "payment_ids",
         "autopay_ids",
+        "bill_ids",
+        "biller_ids",
+        "hold_ids",
+        "loan_ids",
+        "payment_ids",
+        "standing_order_ids",
+        "user_ids",
     ],
     count: int,
 ) -> list[int]:

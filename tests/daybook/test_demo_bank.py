@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import psycopg
@@ -20,6 +20,8 @@ from daybook.demo_bank import DemoBank, demo_bank
 from daybook.demo_habits import REPORTED_CASH, last_business_day
 from daybook.demo_loading import STAFF, DemoRefused, Loaded, load_demo
 from domain.account_facts import Debit, TermsFact
+from domain.loans.loan_facts import Agreement, LoanMovement
+from domain.loans.loan_terms import Status
 from ledger.chart_of_accounts import CONTROL_ACCOUNT, TRANSFERS_IN_TRANSIT
 from ledger.journal import Recorded
 from ledger.trial_balance import trial_balance
@@ -243,6 +245,25 @@ def test_two_accounts_are_dormant_and_one_is_frozen(log: list[Recorded]) -> None
     assert statuses["active"] >= 280
 
 
+def test_there_is_a_loan_in_every_state(log: list[Recorded]) -> None:
+    loans: dict[str, Any] = {}
+    for recorded in log:
+        if isinstance(recorded.event.fact, Agreement):
+            loans[recorded.originator_id] = recorded.event.fact.terms
+    figures = {
+        recorded.originator_id: recorded.event.fact.figures
+        for recorded in log
+        if isinstance(recorded.event.fact, Agreement | LoanMovement)
+    }
+
+    statuses = {terms.status for terms in loans.values()}
+    assert statuses == set(get_args(Status)) - {"expired", "closed"}
+    active = [figures[stream] for stream, terms in loans.items() if terms.status == "active"]
+    assert any(each.past_due_since for each in active)
+    assert any(each.overpaid and not each.owed for each in active)
+    assert any(each.principal and not each.past_due_since for each in active)
+
+
 def test_what_is_shown_is_a_late_entry_of_the_customer(loaded: Loaded, log: list[Recorded]) -> None:
     shown = loaded.shown
     late = log[shown.position_before]
@@ -325,4 +346,4 @@ def test_staff_and_customers_can_sign_in_by_name(module_database: str, loaded: L
 
     assert {roles[name]: name for name in STAFF.values()} == STAFF
     assert roles[loaded.shown.username] == "user"
-    assert len(roles) == 203
+    assert len(roles) == 204
