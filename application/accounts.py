@@ -58,11 +58,9 @@ def open_account(
 
     def decide(books: Books) -> list[Transaction]:
         stranger = ask.actor.role == "user" and ask.actor.user_id != user_id
-        if stranger or books.state(customer) is None:
+        if stranger:
             raise CustomerNotFound(user_id=user_id)
-        for other, name in zip(authorised, others, strict=True):
-            if books.state(name) is None:
-                raise CustomerNotFound(user_id=other)
+        parties = [books.customer(party) for party in (user_id, *authorised)]
         check_text("reference", reference)
         decimals_of(currency)
         facts = accounts.open_account(
@@ -78,6 +76,8 @@ def open_account(
             if books.claimed(claim) is not None:
                 raise ReferenceTaken(reference=reference)
             books.claim(claim, stream)
+        for party in parties:
+            customers.check_staying(party)
         posted = transaction(ask.actor, Details(booking_date=None), books)
         books.post(posted, account_id, facts)
         return [posted]

@@ -68,7 +68,7 @@ def _restored_account(newest: Newest) -> Aggregate:
 
 
 def _restored_customer(newest: Newest) -> Aggregate:
-    return customer.Customer(newest.number, newest.fact.role, newest.version)
+    return customer.restore(newest.number, newest.fact, newest.version)
 
 
 def _restored_labels(newest: Newest) -> Aggregate:

@@ -29,6 +29,8 @@ CONNECTION_OPTIONS: Final = (
 # Once a connection: its rights are those of a role; see migrations/rights.py.
 TAKE_ROLE: Final = "SELECT take_role(%s)"
 ROLE: Final = "daybook_writer"
+# The claims of persons' names begin so.
+PERSON: Final = "person/"
 
 BEGIN: Final = "BEGIN"
 LOCK: Final = f"SELECT pg_advisory_xact_lock({APPEND_LOCK})"
@@ -43,7 +45,14 @@ COMMANDS: Final = """
       FROM unnest(%b::text[], %b::text[]) AS asked (principal, key)
       JOIN commands c ON c.principal = asked.principal AND c.key = asked.key
 """
-CLAIMS: Final = "SELECT name, holder FROM claims WHERE name = ANY(%b::text[])"
+# The names of persons stand in their rows, and are free again when these are blanked.
+CLAIMS: Final = """
+    SELECT name, holder FROM claims WHERE name = ANY(%(names)b::text[])
+     UNION ALL SELECT username_key, 'customer-' || user_id FROM users
+     WHERE username_key = ANY(%(names)b::text[])
+     UNION ALL SELECT email_key, 'customer-' || user_id FROM users
+     WHERE email_key = ANY(%(names)b::text[])
+"""
 # The newest event of each stream that is newer than the version known and, where that event names the
 # version of the stream's last terms, the event at that version.
 STREAMS: Final = """
@@ -135,6 +144,10 @@ class Batch:
         self.claims: list[tuple[bytes, bytes]] = []
         self.statements: list[tuple[str, tuple[Any, ...]]] = []
         self.end: Head | None = None
+
+    def claim(self, claims: Iterable[tuple[str, str]]) -> None:
+        """Names and their holders; those of persons are claimed by rows of their own."""
+        self.claims.extend((n.encode(), h.encode()) for n, h in claims if not n.startswith(PERSON))
 
     @property
     def last_position(self) -> int:
@@ -230,7 +243,8 @@ async def _read(connection: Connection, asked: Asked) -> Found:
         keys = (texts(asked.principals), texts(asked.keys))
         commands = await connection.execute(COMMANDS, keys, prepare=True, binary=True)
     if asked.claims:
-        claims = await connection.execute(CLAIMS, (texts(asked.claims),), prepare=True, binary=True)
+        names = {"names": texts(asked.claims)}
+        claims = await connection.execute(CLAIMS, names, prepare=True, binary=True)
     if asked.streams:
         streams = await connection.execute(
             STREAMS, _streams(asked.streams), prepare=True, binary=True

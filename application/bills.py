@@ -156,9 +156,9 @@ def present_bill(
         claims = tuple(_claim_of(biller_id, n, external_id) for n in (revision, revision + 1))
 
     def decide(books: Books) -> list[Transaction]:
-        customer = books.state(customers.stream_of(presented.user_id))
-        if customer is None or not _may_act_for(ask.actor, presented.user_id):
+        if not _may_act_for(ask.actor, presented.user_id):
             raise CustomerNotFound(user_id=presented.user_id)
+        customer = books.customer(presented.user_id)
         biller = biller_in(books, presented.biller_id)
         for field in ("external_id", "reference", "description"):
             check_text(field, getattr(presented, field))
@@ -184,6 +184,7 @@ def present_bill(
             superseding = msgspec.structs.replace(standing, supersedes=known.bill_id)
             facts = [BillPresented(standing=superseding)]
         billers.active(biller)
+        customers.check_staying(customer)
         if claims:
             books.claim(claims[taken], f"{stream_of(bill_id)}/{presented.digest()}")
         books.add(posted, stream_of(bill_id), facts)

@@ -13,9 +13,11 @@ import msgspec
 from application.aggregates import Aggregate, kind_of
 from application.append import KnownCommand
 from domain import account as accounts
+from domain import customer as customers
 from domain import periods
 from domain.account import Account
 from domain.account_facts import AccountFact
+from domain.customer import Customer
 from domain.facts import Fact
 from domain.holds import expire_holds
 from domain.periods import Periods
@@ -137,6 +139,10 @@ class Books:
     def account(self, account_id: int) -> Account:
         """The account; one that was never opened is refused as not found."""
         return accounts.opened(self._states[f"account-{account_id}"], account_id)  # type: ignore[arg-type]
+
+    def customer(self, user_id: int) -> Customer:
+        """The customer; one who never registered, or was erased, is refused as not found."""
+        return customers.known(self._states[customers.stream_of(user_id)], user_id)  # type: ignore[arg-type]
 
     def claimed(self, name: str) -> str | None:
         """Who holds a name that only one can hold, if anyone does."""

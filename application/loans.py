@@ -61,8 +61,9 @@ def apply(
 
     def decide(books: Books) -> list[Transaction]:
         stranger = ask.actor.role == "user" and ask.actor.user_id != application.user_id
-        if stranger or books.state(customer) is None:
+        if stranger:
             raise CustomerNotFound(user_id=application.user_id)
+        borrower = books.customer(application.user_id)
         if account_id is not None:
             account = books.account(account_id)
             if all(h.user_id != application.user_id for h in account.terms.holders):
@@ -80,6 +81,7 @@ def apply(
             account_id=account_id,
             on=posted.value_date,
         )
+        customers.check_staying(borrower)
         books.add(posted, stream_of(loan_id), [dated.fact for dated in facts], entry_of_fact)
         return [posted]
 

@@ -8,6 +8,7 @@ All times are the database's, which is one clock for all processes.
 """
 
 import base64
+import datetime as dt
 import hashlib
 import hmac
 import secrets
@@ -121,6 +122,15 @@ async def revoke_sessions_of(pool: Pool, user_id: int) -> list[str]:
         return [str(sid) for (sid,) in await ended.fetchall()]
 
 
+async def sessions_of(
+    pool: Pool, user_id: int, *, limit: int
+) -> list[tuple[dt.datetime, dt.datetime, dt.datetime | None]]:
+    """When the user signed in, until when that held at most, and when it was ended; newest first."""
+    async with borrowed(pool) as connection:
+        found = await connection.execute(_OF_USER, [user_id, limit])
+        return await found.fetchall()
+
+
 async def delete_ended_sessions(pool: Pool) -> int:
     """Delete up to `DELETE_BATCH` sessions that ended long ago; answers how many. Call until 0."""
     async with borrowed(pool) as connection, connection.transaction():
@@ -187,6 +197,11 @@ _REVOKE: Final[LiteralString] = """
 _REVOKE_ALL: Final[LiteralString] = """
     UPDATE sessions SET revoked_at = clock_timestamp(), revoked_xid = pg_current_xact_id()
      WHERE user_id = %s AND revoked_at IS NULL RETURNING sid
+"""
+
+_OF_USER: Final[LiteralString] = """
+    SELECT created_at, expires_at, revoked_at FROM sessions
+     WHERE user_id = %s ORDER BY created_at DESC LIMIT %s
 """
 
 _DELETE_ENDED: Final[LiteralString] = """

@@ -320,8 +320,7 @@ class Writer:
         answers = [
             decide_together(w.commands, w.linked, books, found.commands, rows, again) for w in batch
         ]
-        new_claims = {n: holder for n, holder in claims.items() if n not in found.claims}
-        rows.claims.extend((n.encode(), holder.encode()) for n, holder in new_claims.items())
+        rows.claim((n, holder) for n, holder in claims.items() if n not in found.claims)
         end = append.end_of(rows)
         return _Decided(batch, rows, answers, states, books.changed, found.commands, claims, end)
 

@@ -16,6 +16,7 @@ import psycopg
 from application import accounts, clock
 from application.books import Answer, Command
 from application.commands import Details
+from application.keyring import Keyring
 from application.transact import Writer
 from application.users import NewUser
 from daybook.berka_files import (
@@ -43,8 +44,9 @@ REASON: Final = "import"
 NOTHING: Final = Decimal(0)
 
 KNOWN_USERS: Final = """
-    SELECT substr(username, 14)::bigint, user_id FROM users
-     WHERE username ~ '^berka-client-[0-9]{1,15}$'
+    SELECT substr(key, 14)::bigint, (convert_from(answer, 'UTF8')::json ->> 'user_id')::bigint
+      FROM commands
+     WHERE principal = 'system-0' AND key ~ '^berka-client-[0-9]{1,15}$' AND status = 201
 """
 KNOWN_ACCOUNTS: Final = """
     SELECT substr(name, 25)::bigint, substr(holder, 9)::bigint FROM claims
@@ -106,7 +108,7 @@ class Report(msgspec.Struct):
 
 
 async def import_berka(
-    conninfo: str, files: BerkaFiles, *, zone: dt.tzinfo, advance: Advance
+    conninfo: str, files: BerkaFiles, *, keyring: Keyring, zone: dt.tzinfo, advance: Advance
 ) -> Report:
     """Import what is not yet there. `advance` is told of compressed bytes as they are read.
 
@@ -119,7 +121,7 @@ async def import_berka(
     writer.start()
     try:
         async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
-            users = await _register_clients(writer, connection, files, report, advance)
+            users = await _register_clients(writer, connection, keyring, files, report, advance)
             opened = await _open_accounts(writer, connection, files, users, report, advance)
             await _post_movements(writer, files, opened, report, advance)
             today = clock.business_date(clock.now(), zone)
@@ -134,6 +136,7 @@ async def import_berka(
 async def _register_clients(
     writer: Writer,
     connection: psycopg.AsyncConnection[Any],
+    keyring: Keyring,
     files: BerkaFiles,
     report: Report,
     advance: Advance,
@@ -147,7 +150,7 @@ async def _register_clients(
     def command(client_id: int) -> Command:
         username = f"berka-client-{client_id}"
         user = NewUser(ids[client_id], username, f"{username}@berka.invalid", "user", NO_PASSWORD)
-        return register(username, user)
+        return register(username, user, keyring)
 
     users = {}
     asked = ((client, command(client_id)) for client_id, client in found.items())

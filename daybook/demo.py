@@ -15,6 +15,7 @@ from uuid import uuid4
 import msgspec
 
 from application import clock
+from application.keyring import open_keyring
 from application.passwords import Passwords
 from daybook.demo_loading import STAFF, DemoRefused, Loaded, Shown, load_demo
 from daybook.interpreter import settle_interpreter
@@ -113,6 +114,7 @@ async def _load(conninfo: str, settings: Settings) -> Loaded:
     try:
         return await load_demo(
             conninfo,
+            keyring=open_keyring(conninfo, settings.kek, settings.data),
             today=clock.business_date(clock.now(), settings.time_zone),
             zone=settings.time_zone,
             password_hash=await passwords.hash(DEMO_PASSWORD),

@@ -15,6 +15,7 @@ import psycopg
 from application import accounts, corrections
 from application.books import Command
 from application.commands import SYSTEM, Actor, Details
+from application.keyring import Keyring
 from application.transact import Writer
 from application.users import NewUser
 from daybook.demo_bank import CURRENCY, SEED, DemoBank, demo_bank
@@ -78,6 +79,7 @@ class Loaded(msgspec.Struct, frozen=True):
 async def load_demo(
     conninfo: str,
     *,
+    keyring: Keyring,
     today: dt.date,
     zone: dt.tzinfo,
     password_hash: str,
@@ -102,7 +104,7 @@ async def load_demo(
         writer = Writer(conninfo, zone=zone)
         writer.start()
         try:
-            loading = _Loading(writer, connection, password_hash)
+            loading = _Loading(writer, connection, keyring, password_hash)
             await loading.one(_note(BEGUN, plan))
             bank = demo_bank(plan.seed, plan.today, plan.customers)
             shown = await loading.all_of(bank)
@@ -132,9 +134,11 @@ class _Loading:
         self,
         writer: Writer,
         connection: psycopg.AsyncConnection[Any],
+        keyring: Keyring,
         password_hash: str,
     ) -> None:
         self._writer = writer
+        self._keyring = keyring
         self._connection = connection
         self._password_hash = password_hash
         self._users: dict[str, int] = {}
@@ -201,7 +205,7 @@ class _Loading:
         asked = []
         for (name, role), user_id in zip(names, ids, strict=True):
             user = NewUser(user_id, name, f"{name}@demo.invalid", role, self._password_hash)
-            asked.append((name, register(f"demo-user-{name}", user)))
+            asked.append((name, register(f"demo-user-{name}", user, self._keyring)))
         async for name, answer in answered(self._writer, asked):
             said = _done(told(answer))
             assert said.user_id is not None

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from application.keyring import open_keyring
 from application.transact import OutcomeUnknown, Unavailable
 from daybook.bank_database import bank_database
 from daybook.berka import Count, Difference, Report, import_berka
@@ -62,6 +63,7 @@ def _import(conninfo: str, files: BerkaFiles, settings: Settings) -> Report:
             import_berka(
                 conninfo,
                 files,
+                keyring=open_keyring(conninfo, settings.kek, settings.data),
                 zone=settings.time_zone,
                 advance=lambda read_bytes: progress.advance(task, read_bytes),
             )

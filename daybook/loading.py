@@ -12,8 +12,9 @@ import psycopg
 
 from application.books import Answer, Command, Posted
 from application.commands import SYSTEM, Actor, Ask
+from application.keyring import Keyring
 from application.transact import Writer
-from application.users import NewUser, register_user
+from application.users import NewUser, register_user, seal_user
 from domain.refusals import Refused
 from readmodels.projector import Projector
 
@@ -77,12 +78,13 @@ def _refuse(refusal: Refused) -> Answer:
     return Answer(409, _ENCODER.encode(Told(refused=str(refusal))))
 
 
-def register(key: str, user: NewUser) -> Command:
+def register(key: str, user: NewUser, keyring: Keyring) -> Command:
     """Register a user whose password, if any, was hashed before.
 
     The same key again answers the user of the first time, whatever `user_id` it comes with.
     """
-    return register_user(user, key=key, principal=SYSTEM.name, answer=_answer, refuse=_refuse)
+    sealed = seal_user(user, keyring)
+    return register_user(sealed, key=key, principal=SYSTEM.name, answer=_answer, refuse=_refuse)
 
 
 async def answered(

@@ -52,7 +52,8 @@ EXPECTED: Final = (
     ("migrations.runner", "MigrationError"),
     ("readmodels.rebuild", "RebuildRefused"),
     ("readmodels.audited", "LogDamaged"),
-    ("api.signing_keys", "KeyFileUnsafe"),
+    ("application.key_files", "KeyFileUnsafe"),
+    ("application.keyring", "KeyringRefused"),
 )
 
 
@@ -113,6 +114,11 @@ def parser() -> argparse.ArgumentParser:
     _add_data(seal)
     seal.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
     seal.set_defaults(run=_later("daybook.evidence.command", "run_seal"))
+    check = commands.add_parser(
+        "restore-check", help="after a restore: destroy again the keys of those who were erased"
+    )
+    _add_data(check)
+    check.set_defaults(run=_later("daybook.restore_check", "run"))
 
     _add_import(commands)
     _add_statements(commands)

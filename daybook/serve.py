@@ -24,6 +24,7 @@ from daybook.interpreter import settle_interpreter
 from daybook.logs import start_logging
 from daybook.one_write import OneWriteProtocol
 from daybook.processes import Children, end_orderly_on_signals, end_with_parent
+from daybook.restore_check import restore_check
 from daybook.settings import Settings, read_settings
 
 BACKLOG: Final = 2048
@@ -63,6 +64,8 @@ def serve(
     end_orderly_on_signals()
     with _listening(host, port) as listener, bank_database(settings) as conninfo:
         prepared(conninfo)
+        if told := restore_check(conninfo, settings):
+            print(f"daybook: {told}", file=sys.stderr)
         address = f"http://{_written(host)}:{listener.getsockname()[1]}"
         _announce(address, ready)
         environ = {
@@ -113,6 +116,9 @@ def _serve_here(
         environment=settings.environment,
         secret_key=settings.secret_key,
         keys=settings.data / SIGNING_KEYS_FILE,
+        data=settings.data,
+        kek=settings.kek,
+        retention_years=settings.retention_years,
         time_zone=settings.time_zone,
         currency=settings.currency,
         redis_url=settings.redis_url,

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import importlib.util
 import os
 import re
 import secrets
@@ -18,9 +19,11 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from application.gateways import GatewaySettings
+from application.key_encryption import AWS_PREFIX
 from domain.banking_calendar import WEEKENDS, Calendar
 from domain.money import decimals_of
 from domain.refusals import UnknownCurrency
+from domain.retention import RETENTION_YEARS, RETENTION_YEARS_MAX
 from domain.statement import LETTERHEAD, Letterhead
 from readmodels.statements.canonical import BIC
 
@@ -33,6 +36,7 @@ GATEWAY_URL = re.compile(r"DAYBOOK_GATEWAY_([A-Z0-9]{1,32})_URL")
 GATEWAY_SECRET_CHARACTERS_MIN = 16
 # As the name of a key in a signed note: no blanks and no plus sign.
 LOG_ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,199}")
+LOCAL_KEK = "file"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -56,6 +60,9 @@ class Settings:
     time_zone: ZoneInfo
     currency: str
     pg_bin: Path | None
+    # Who keeps the key that wraps the keys of persons: None is a file in the data folder.
+    kek: str | None = None
+    retention_years: int = RETENTION_YEARS
     # The bank, as its statements name it.
     letterhead: Letterhead = LETTERHEAD
     gateways: tuple[GatewaySettings, ...] = ()
@@ -85,6 +92,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         time_zone=_time_zone(given.get("DAYBOOK_TIME_ZONE", "UTC")),
         currency=_currency(given.get("DAYBOOK_CURRENCY", "EUR")),
         pg_bin=_pg_bin(given.get("DAYBOOK_PG_BIN")),
+        kek=_kek(given.get("DAYBOOK_KEY_ENCRYPTION", LOCAL_KEK)),
+        retention_years=_retention_years(given.get("DAYBOOK_RETENTION_YEARS")),
         letterhead=_letterhead(given),
         gateways=_gateways(given),
         log_origin=_log_origin(given.get("DAYBOOK_LOG_ORIGIN")),
@@ -159,6 +168,30 @@ def _pg_bin(value: str | None) -> Path | None:
             f"DAYBOOK_PG_BIN must be a folder with initdb in it, and {folder} is not"
         )
     return folder
+
+
+def _kek(value: str) -> str | None:
+    if value == LOCAL_KEK:
+        return None
+    if not value.startswith(AWS_PREFIX) or value == AWS_PREFIX:
+        raise SettingsError(
+            f"DAYBOOK_KEY_ENCRYPTION must be {LOCAL_KEK}, or {AWS_PREFIX} and the id, ARN or alias "
+            f"of a key, not {value!r}"
+        )
+    if importlib.util.find_spec("boto3") is None:
+        raise SettingsError("DAYBOOK_KEY_ENCRYPTION names AWS KMS: install daybook[aws] for it")
+    return value
+
+
+def _retention_years(value: str | None) -> int:
+    if value is None:
+        return RETENTION_YEARS
+    if not (value.isascii() and value.isdigit() and int(value) <= RETENTION_YEARS_MAX):
+        raise SettingsError(
+            f"DAYBOOK_RETENTION_YEARS must be a number from 0 to {RETENTION_YEARS_MAX}, "
+            f"not {value!r}"
+        )
+    return int(value)
 
 
 def _letterhead(given: Mapping[str, str]) -> Letterhead:

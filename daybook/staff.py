@@ -10,6 +10,7 @@ import msgspec
 
 from application import users
 from application.books import Answer, Posted
+from application.keyring import open_keyring
 from application.passwords import PasswordNotAccepted, Passwords, check_password
 from application.pools import open_pool
 from application.transact import OutcomeUnknown, Unavailable, Writer
@@ -57,13 +58,15 @@ async def add_staff(
     writer.start()
     try:
         async with open_pool(conninfo, name="staff", size=1) as pool:
-            user = users.NewUser(
+            new = users.NewUser(
                 user_id=await users.next_user_id(pool),
                 username=username,
                 email=email,
                 role=role,
                 password_hash=await passwords.hash(password),
             )
+            keyring = open_keyring(conninfo, settings.kek, settings.data)
+            user = users.seal_user(new, keyring)
             answer = await writer.submit(
                 users.register_user(
                     user, key=None, principal="operator", answer=_answer, refuse=_refuse

@@ -1,26 +1,100 @@
 """A customer: the party with a contract with the bank.
 
-What identifies a person (name, address, email, password) is not in the facts: it must be possible to
-forget a person, and the log forgets nothing.
+What identifies a person is in the facts as ciphertext only, under a key that belongs to that person
+alone (`application/sealing.py`): it must be possible to forget a person, and the log forgets nothing.
+When the key is destroyed, which takes two people and is refused while law or an open balance holds, what
+was sealed is gone, and every event and every hash of it is what it was.
 """
 
-from typing import Literal, TypeAlias
+import datetime as dt
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from domain.facts import Fact, stored_as
+from domain.refusals import (
+    AccountsOpen,
+    BillsUnpaid,
+    CustomerErased,
+    CustomerNotFound,
+    ErasureAsked,
+    ErasureNotAsked,
+    LegalHoldStands,
+    LoansOpen,
+    RetentionRuns,
+    SamePerson,
+)
 
 Role: TypeAlias = Literal["user", "teller", "loan_officer", "auditor", "compliance", "admin"]
 
 ROLES: tuple[Role, ...] = ("user", "teller", "loan_officer", "auditor", "compliance", "admin")
 
+# Of how many accounts or loans that stand in the way a refusal tells the numbers.
+NAMED_MAX: Final = 10
+
+
+class SealedField(msgspec.Struct, frozen=True, array_like=True):
+    """A detail of a person: its name, and its ciphertext in base64, which opens here and nowhere else."""
+
+    name: str
+    sealed: str
+
 
 # --- Events: their tags are on disk for ever.
 
 
-@stored_as("customer.registered.1")
-class Registered(Fact, frozen=True, kw_only=True, omit_defaults=True):
+class CustomerFact(Fact, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact that leaves the customer so. `asked_by` has asked for the erasure; `held` keeps it off."""
+
     role: Role
+    asked_by: str | None = None
+    held: bool = False
+    erased: bool = False
+
+
+@stored_as("customer.registered.1")
+class Registered(CustomerFact, frozen=True, kw_only=True, omit_defaults=True):
+    """`details` are sealed under the data key of that id."""
+
+    key_id: str | None = None
+    details: tuple[SealedField, ...] = ()
+
+
+@stored_as("customer.details-changed.1")
+class DetailsChanged(CustomerFact, frozen=True, kw_only=True, omit_defaults=True):
+    """All details as they are from now on, sealed anew; what they were before stays in the log."""
+
+    key_id: str
+    details: tuple[SealedField, ...]
+
+
+@stored_as("customer.legal-hold-placed.1")
+class LegalHoldPlaced(CustomerFact, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("customer.legal-hold-lifted.1")
+class LegalHoldLifted(CustomerFact, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("customer.erasure-asked.1")
+class ErasureWasAsked(CustomerFact, frozen=True, kw_only=True, omit_defaults=True):
+    """The first of the two. From here on the bank begins nothing new with the customer."""
+
+
+@stored_as("customer.erasure-withdrawn.1")
+class ErasureWithdrawn(CustomerFact, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("customer.erased.1")
+class Erased(CustomerFact, frozen=True, kw_only=True, omit_defaults=True):
+    """The data key of that id was destroyed in the commit of this event."""
+
+    maker: str
+    checker: str
+    key_id: str | None = None
 
 
 # --- State
@@ -30,6 +104,21 @@ class Customer(msgspec.Struct, frozen=True):
     user_id: int
     role: Role
     version: int
+    asked_by: str | None = None
+    held: bool = False
+    erased: bool = False
+
+
+class Ties(msgspec.Struct, frozen=True):
+    """What binds a person to the bank: accounts, loans and bills that are open, and the law.
+
+    `retained_until` is the last day on which the books must name the person; None for somebody who never had an account or a loan.
+    """
+
+    accounts: tuple[int, ...] = ()
+    loans: tuple[int, ...] = ()
+    bills: tuple[int, ...] = ()
+    retained_until: dt.date | None = None
 
 
 def stream_of(user_id: int) -> str:
@@ -38,13 +127,121 @@ def stream_of(user_id: int) -> str:
 
 def evolve(customer: Customer | None, fact: Fact, user_id: int = 0) -> Customer:
     """The customer after one more fact. `user_id` is needed for the first fact only."""
-    assert isinstance(fact, Registered), f"{fact.TAG} is no fact of a customer"
-    return Customer(user_id, fact.role, 1 if customer is None else customer.version + 1)
+    assert isinstance(fact, CustomerFact), f"{fact.TAG} is no fact of a customer"
+    if customer is not None:
+        user_id = customer.user_id
+    return restore(user_id, fact, 1 if customer is None else customer.version + 1)
+
+
+def restore(user_id: int, fact: CustomerFact, version: int) -> Customer:
+    return Customer(user_id, fact.role, version, fact.asked_by, fact.held, fact.erased)
 
 
 # --- Decisions
 
 
-def register(customer: Customer | None, role: Role) -> list[Fact]:
+def register(
+    customer: Customer | None,
+    role: Role,
+    *,
+    key_id: str | None = None,
+    details: tuple[SealedField, ...] = (),
+) -> list[Fact]:
     """The second registration of the same customer is nothing new."""
-    return [] if customer is not None else [Registered(role=role)]
+    if customer is not None:
+        return []
+    return [Registered(role=role, key_id=key_id, details=details)]
+
+
+def known(customer: Customer | None, user_id: int) -> Customer:
+    """The customer, for one who wants to begin something with him; there is none who was erased."""
+    if customer is None or customer.erased:
+        raise CustomerNotFound(user_id=user_id)
+    return customer
+
+
+def check_staying(customer: Customer) -> None:
+    """Refused: to begin something new with a customer whose erasure is asked for."""
+    if customer.asked_by is not None:
+        raise ErasureAsked(user_id=customer.user_id)
+
+
+def change_details(
+    customer: Customer, key_id: str, details: tuple[SealedField, ...]
+) -> list[CustomerFact]:
+    return [_fact(DetailsChanged, customer, key_id=key_id, details=details)]
+
+
+def place_legal_hold(customer: Customer) -> list[CustomerFact]:
+    """Keep the customer from being erased. The second call is nothing new."""
+    _check_not_erased(customer)
+    return [] if customer.held else [_fact(LegalHoldPlaced, customer, held=True)]
+
+
+def lift_legal_hold(customer: Customer) -> list[CustomerFact]:
+    """The second call is nothing new."""
+    _check_not_erased(customer)
+    return [_fact(LegalHoldLifted, customer, held=False)] if customer.held else []
+
+
+def erase(
+    customer: Customer, ties: Ties, by: str, today: dt.date, key_id: str | None
+) -> list[CustomerFact]:
+    """The first call asks, the second, by another person, erases.
+
+    Refused while an account, a loan or a bill is open, while a legal hold stands, and until the books need not
+    name the person any more. `ties` were read after the event that asked, or they are incomplete.
+    """
+    _check_not_erased(customer)
+    if ties.accounts:
+        raise AccountsOpen(user_id=customer.user_id, accounts=_named(ties.accounts))
+    if ties.loans:
+        raise LoansOpen(user_id=customer.user_id, loans=_named(ties.loans))
+    if ties.bills:
+        raise BillsUnpaid(user_id=customer.user_id, bills=_named(ties.bills))
+    if customer.held:
+        raise LegalHoldStands(user_id=customer.user_id)
+    if ties.retained_until is not None and today <= ties.retained_until:
+        raise RetentionRuns(user_id=customer.user_id, until=ties.retained_until)
+    if customer.asked_by is None:
+        return [_fact(ErasureWasAsked, customer, asked_by=by)]
+    if customer.asked_by == by:
+        raise SamePerson(action="erase a customer")
+    return erase_again(customer, customer.asked_by, by, key_id)
+
+
+def erase_again(
+    customer: Customer, maker: str, checker: str, key_id: str | None
+) -> list[CustomerFact]:
+    """Erase, without asking anybody, one who was erased in a log that was lost since."""
+    if customer.erased:
+        return []
+    standing = {"asked_by": None, "erased": True}
+    return [_fact(Erased, customer, maker=maker, checker=checker, key_id=key_id, **standing)]
+
+
+def withdraw_erasure(customer: Customer) -> list[CustomerFact]:
+    _check_not_erased(customer)
+    if customer.asked_by is None:
+        raise ErasureNotAsked(user_id=customer.user_id)
+    return [_fact(ErasureWithdrawn, customer, asked_by=None)]
+
+
+def _check_not_erased(customer: Customer) -> None:
+    if customer.erased:
+        raise CustomerErased(user_id=customer.user_id)
+
+
+def _named(numbers: tuple[int, ...]) -> str:
+    more = f" and {len(numbers) - NAMED_MAX} more" if len(numbers) > NAMED_MAX else ""
+    return ", ".join(map(str, numbers[:NAMED_MAX])) + more
+
+
+def _fact(kind: type[CustomerFact], customer: Customer, **changed: Any) -> CustomerFact:
+    standing = {
+        "role": customer.role,
+        "asked_by": customer.asked_by,
+        "held": customer.held,
+        "erased": customer.erased,
+    }
+    return kind(**{**standing, **changed})

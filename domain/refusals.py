@@ -37,6 +37,14 @@ here come first.
     |  |- UsernameTaken
     |  |- EmailTaken
     |  |- ReferenceTaken
+    |  |- CustomerErased
+    |  |- AccountsOpen
+    |  |- LoansOpen
+    |  |- BillsUnpaid
+    |  |- LegalHoldStands
+    |  |- RetentionRuns
+    |  |- ErasureAsked
+    |  |- ErasureNotAsked
     |  |- PeriodClosed
     |  |- PeriodNotOver
     |  |- PeriodAlreadyClosed
@@ -200,6 +208,38 @@ class EmailTaken(Conflicting):
 
 class ReferenceTaken(Conflicting):
     detail = "Another account carries the reference {reference}."
+
+
+class CustomerErased(Conflicting):
+    detail = "Customer {user_id} was erased."
+
+
+class AccountsOpen(Conflicting):
+    detail = "Customer {user_id} has open accounts: {accounts}."
+
+
+class LoansOpen(Conflicting):
+    detail = "Customer {user_id} has open loans: {loans}."
+
+
+class BillsUnpaid(Conflicting):
+    detail = "Customer {user_id} has bills that are not settled: {bills}."
+
+
+class LegalHoldStands(Conflicting):
+    detail = "A legal hold keeps customer {user_id} from being erased."
+
+
+class RetentionRuns(Conflicting):
+    detail = "The books must name customer {user_id} until {until}."
+
+
+class ErasureAsked(Conflicting):
+    detail = "The erasure of customer {user_id} is asked for; nothing new is begun."
+
+
+class ErasureNotAsked(Conflicting):
+    detail = "Nobody has asked for the erasure of customer {user_id}."
 
 
 class PeriodClosed(Conflicting):

@@ -36,7 +36,8 @@ CREATE TABLE commands (
     PRIMARY KEY (principal, key)
 );
 
--- Names that only one can have: a user name, an account's reference, the reversal of a transaction.
+-- Names that only one can have: an account's reference, the reversal of a transaction. Those of persons
+-- stand in users, since they end.
 CREATE TABLE claims (
     name text COLLATE "C" PRIMARY KEY,
     holder text COLLATE "C" NOT NULL

@@ -7,20 +7,41 @@
 
 CREATE SEQUENCE user_ids;
 
+-- What identifies a person is in the log as ciphertext, and here as keyed digests to sign in by. Of one
+-- who was erased, the number and the role are left; the names are free again.
 CREATE TABLE users (
     user_id       bigint PRIMARY KEY DEFAULT nextval('user_ids'),
-    username      text NOT NULL CHECK (length(username) BETWEEN 1 AND 64),
-    username_key  text NOT NULL UNIQUE,   -- NFKC, lower case: two names that look alike are one
-    email         text NOT NULL CHECK (length(email) BETWEEN 3 AND 254),
-    email_key     text NOT NULL UNIQUE,
+    username_key  text COLLATE "C" UNIQUE,   -- application/keyring.py: names that look alike are one
+    email_key     text COLLATE "C" UNIQUE,
     password_hash text NOT NULL,
     role          text NOT NULL
         CHECK (role IN ('user', 'teller', 'loan_officer', 'auditor', 'compliance', 'admin')),
     created_at    timestamptz NOT NULL,
-    disabled_at   timestamptz
+    disabled_at   timestamptz,
+    erased_at     timestamptz,
+    CHECK ((erased_at IS NULL) = (username_key IS NOT NULL)),
+    CHECK ((erased_at IS NULL) = (email_key IS NOT NULL)),
+    CHECK (erased_at IS NULL OR disabled_at IS NOT NULL)
 );
 
 ALTER SEQUENCE user_ids OWNED BY users.user_id;
+
+-- The data key of each person, wrapped by a key that is not in the database (`kek` names that one).
+-- Whose row is gone cannot be read again, wherever the ciphertext is. Back this table up apart.
+CREATE TABLE person_keys (
+    user_id    bigint PRIMARY KEY,
+    key_id     text COLLATE "C" NOT NULL UNIQUE,
+    kek        text NOT NULL,
+    wrapped    bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Keys of the ledger itself, wrapped in the same way: the one that names are digested with.
+CREATE TABLE ledger_keys (
+    name    text COLLATE "C" PRIMARY KEY,
+    kek     text NOT NULL,
+    wrapped bytea NOT NULL
+);
 
 CREATE TABLE sessions (
     sid         uuid PRIMARY KEY,
@@ -34,7 +55,7 @@ CREATE TABLE sessions (
     CHECK ((revoked_at IS NULL) = (revoked_xid IS NULL))
 );
 
-CREATE INDEX sessions_of_user ON sessions (user_id) WHERE revoked_at IS NULL;
+CREATE INDEX sessions_of_user ON sessions (user_id, created_at);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 CREATE INDEX sessions_by_revocation ON sessions (revoked_xid) WHERE revoked_xid IS NOT NULL;
 CREATE INDEX sessions_by_revocation_time ON sessions (revoked_at) WHERE revoked_at IS NOT NULL;
@@ -69,3 +90,23 @@ CREATE TRIGGER end_sessions_when_user_is_disabled
     AFTER UPDATE OF disabled_at ON users FOR EACH ROW
     WHEN (NEW.disabled_at IS NOT NULL AND OLD.disabled_at IS DISTINCT FROM NEW.disabled_at)
     EXECUTE FUNCTION end_sessions_of_changed_user();
+
+-- Destroy the key of a person who was erased, and what could be signed in with. It has the rights of its
+-- owner, because nobody else may delete a key; and it does this for nobody whom the log does not call erased.
+CREATE FUNCTION forget_person(person bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM daybook_events
+                    WHERE originator_id = 'customer-' || person AND topic = 'customer.erased.1')
+    THEN
+        RAISE EXCEPTION 'customer % was not erased', person USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    DELETE FROM person_keys WHERE user_id = person;
+    UPDATE users
+       SET username_key = NULL, email_key = NULL, password_hash = '!',
+           disabled_at = coalesce(disabled_at, clock_timestamp()), erased_at = clock_timestamp()
+     WHERE user_id = person AND erased_at IS NULL;
+    UPDATE sessions SET revoked_at = clock_timestamp(), revoked_xid = pg_current_xact_id()
+     WHERE user_id = person AND revoked_at IS NULL;
+END
+$$;

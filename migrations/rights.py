@@ -35,11 +35,14 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "claims": ADD,
         "outbox": {"INSERT": ("payment_id", "gateway", "message")},
         "users": {
+            "SELECT": ("user_id", "username_key", "email_key", "erased_at"),
             "INSERT": (
-                *("user_id", "username", "username_key", "email", "email_key"),
+                *("user_id", "username_key", "email_key"),
                 *("password_hash", "role", "created_at"),
-            )
+            ),
+            "UPDATE": ("email_key",),
         },
+        "person_keys": {"INSERT": ("user_id", "key_id", "kek", "wrapped")},
     },
     PROJECTOR: {"daybook_events": READ, "commits": READ},
     "daybook_reader": {
@@ -70,8 +73,14 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "tiles": ADD,
         "checkpoints": ADD,
     },
-    # Of the keys that personal data will be encrypted under; no other role will see them.
-    "daybook_keys": {},
+    # Of the keys that personal data is encrypted under; no other role sees them, and none deletes them
+    # but by `forget_person`.
+    "daybook_keys": {
+        "daybook_events": READ,
+        "person_keys": READ,
+        "ledger_keys": ADD,
+        "users": {"SELECT": ("user_id", "username_key", "role", "disabled_at", "erased_at")},
+    },
     # What is told to payment gateways and learned from them.
     "daybook_sender": {
         "daybook_events": READ,
@@ -99,7 +108,10 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
 }
 # New numbers are drawn before the writer is asked.
 SEQUENCE_USERS: Final = ("daybook_sign_in", "daybook_sender")
-FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {"lock_log(bigint)": ("daybook_writer",)}
+FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "lock_log(bigint)": ("daybook_writer",),
+    "forget_person(bigint)": ("daybook_writer", "daybook_keys"),
+}
 
 TABLES: Final[LiteralString] = """
     SELECT c.relname, c.relkind::text, n.nspname

@@ -11,7 +11,15 @@ import psycopg
 
 from daybook.berka import Report, import_berka
 from daybook.berka_files import find_files
+from tests.keys import keyring_of
 
+# Who was imported, by the key of the command, and as which user.
+USERS: Any = """
+    SELECT c.key, u.role, u.user_id, u.password_hash
+      FROM commands c JOIN users u
+        ON u.user_id = (convert_from(c.answer, 'UTF8')::json ->> 'user_id')::bigint
+     WHERE c.key LIKE 'berka-client-%' ORDER BY c.key
+"""
 TRANS = (
     "trans_id,account_id,date,type,operation,amount,balance,k_symbol,bank,account,seq_in_account"
 )
@@ -62,7 +70,11 @@ def written(folder: Path, **changed: Iterable[str | bytes]) -> Path:
 
 def imported(conninfo: str, folder: Path) -> Report:
     files = find_files(folder)
-    return asyncio.run(import_berka(conninfo, files, zone=dt.UTC, advance=lambda _: None))
+    return asyncio.run(
+        import_berka(
+            conninfo, files, keyring=keyring_of(conninfo), zone=dt.UTC, advance=lambda _: None
+        )
+    )
 
 
 def refusals(report: Report) -> list[tuple[str, str]]:
@@ -76,5 +88,5 @@ def rows(conninfo: str, query: Any) -> list[tuple[Any, ...]]:
 
 def books(conninfo: str) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """All that an import leaves, without what depends on when it ran: movements in order, users."""
-    users = rows(conninfo, "SELECT username, role FROM users ORDER BY username")
+    users = [user[:2] for user in rows(conninfo, USERS)]
     return rows(conninfo, MOVEMENTS), users

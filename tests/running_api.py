@@ -108,6 +108,7 @@ def running_api(conninfo: str, folder: Path, **configuration: Any) -> Iterator[R
             environment="test",
             secret_key="s" * 40,
             keys=keys,
+            data=folder,
             **configuration,
         )
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from daybook.bench.databases import Databases
 from daybook.bench.figures import Measured, Scale
 from daybook.bench.processes import Pipe, answering, apart, next_message
+from daybook.bench.workload import passing_keyring
 from daybook.berka import Report, import_berka
 from daybook.berka_files import find_files
 
@@ -19,7 +20,11 @@ async def _importing(pipe: Pipe, conninfo: str, folder: Path) -> None:
     await next_message(pipe)
     began = time.monotonic()
     report: Report = await import_berka(
-        conninfo, find_files(folder), zone=dt.UTC, advance=lambda _: None
+        conninfo,
+        find_files(folder),
+        keyring=passing_keyring(conninfo),
+        zone=dt.UTC,
+        advance=lambda _: None,
     )
     pipe.send((report.rows_read, len(report.refusals), time.monotonic() - began))
 

@@ -18,7 +18,7 @@ from application.users import NewUser
 from daybook.bench.databases import Databases, settle
 from daybook.bench.figures import Measured, Scale
 from daybook.bench.processes import BenchError
-from daybook.bench.workload import CURRENCY, HOLDERS, username_of, write
+from daybook.bench.workload import CURRENCY, HOLDERS, passing_keyring, username_of, write
 from daybook.end_of_day.run import Bank, DayRun, end_days
 from daybook.loading import ask, bring_views_up, register
 
@@ -74,11 +74,13 @@ async def _lend(conninfo: str, loans: int, paid_out: dt.date) -> None:
     passwords.close()
     details = Details(booking_date=paid_out, reason="the bank is made")
 
+    keyring = passing_keyring(conninfo)
+
     def commands() -> Iterator[Command]:
         for user_id in range(1, HOLDERS + 1):
             name = username_of(user_id)
             email = f"{name}@bank.example"
-            yield register(name, NewUser(user_id, name, email, "user", password_hash))
+            yield register(name, NewUser(user_id, name, email, "user", password_hash), keyring)
             yield open_account(
                 ask(f"open-{user_id}"),
                 account_id=user_id,

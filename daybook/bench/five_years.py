@@ -27,7 +27,15 @@ from daybook.bench.databases import Databases, count, settle, sizes
 from daybook.bench.figures import Measured, Scale, percentile_ms
 from daybook.bench.projecting import catch_up, projector
 from daybook.bench.reads import HEAD, LINES, Kind, ask_balance, questions, timed
-from daybook.bench.workload import LATE_DAYS_MAX, Past, draw, found_bank, write, write_past
+from daybook.bench.workload import (
+    LATE_DAYS_MAX,
+    Past,
+    draw,
+    found_bank,
+    passing_keyring,
+    write,
+    write_past,
+)
 from domain.statement import LETTERHEAD
 from migrations.runner import read_migrations
 from readmodels.moments import Moment
@@ -103,7 +111,7 @@ def _history(databases: Databases, lines: int) -> History:
     )
 
     def fill(conninfo: str) -> None:
-        uvloop.run(found_bank(conninfo, past))
+        uvloop.run(found_bank(conninfo, past, passing_keyring(conninfo)))
         uvloop.run(write_past(conninfo, past))
         with projector(conninfo):
             catch_up(conninfo)

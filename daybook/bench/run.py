@@ -12,6 +12,7 @@ import msgspec
 import uvloop
 
 from application import clock
+from application.keyring import open_keyring
 from daybook.bench import (
     berka,
     ending_days,
@@ -96,11 +97,12 @@ def _measure_new_banks(
         tpc_b = pgbench.Yardstick(pgbench_program, yard, scale)
         _say("making the bank")
         template = databases.migrated("template")
-        uvloop.run(found_bank(template, past_of(scale)))
+        folder = settings.data / "bench" / "serve"
+        keyring = open_keyring(template, settings.kek, folder)
+        uvloop.run(found_bank(template, past_of(scale), keyring))
         pgbench.prepare(pgbench_program, yard, scale)
         settle(yard)
         _measure_writing(results, databases, template, scale, tpc_b)
-        folder = settings.data / "bench" / "serve"
         _measure_bank(results, databases, template, scale, folder, tpc_b)
         _add(results, [tpc_b.measured])
         databases.drop(yard)

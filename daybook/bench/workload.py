@@ -19,7 +19,10 @@ from application.accounts import deposit, open_account, transfer
 from application.books import Command
 from application.clock import business_date, now
 from application.commands import NO_DETAILS, Details
+from application.key_encryption import LocalKeys
+from application.keyring import Keyring, keyring_with
 from application.passwords import Passwords
+from application.sealing import new_key
 from application.transact import Writer
 from application.users import NewUser
 from daybook.bench.figures import Scale
@@ -120,7 +123,13 @@ def past_of(scale: Scale) -> Past:
     )
 
 
-async def found_bank(conninfo: str, past: Past) -> None:
+def passing_keyring(conninfo: str) -> Keyring:
+    """For a bank that nobody signs in to: the key-encryption key is known to this process alone."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        return keyring_with(connection, LocalKeys({"bench": new_key()}))
+
+
+async def found_bank(conninfo: str, past: Past, keyring: Keyring) -> None:
     """Customers who can sign in, with their accounts and the money on them."""
     passwords = Passwords(environment="dev")
     password_hash = await passwords.hash(PASSWORD)
@@ -131,9 +140,8 @@ async def found_bank(conninfo: str, past: Past) -> None:
     def commands() -> Iterator[Command]:
         for user_id in range(1, HOLDERS + 1):
             name = username_of(user_id)
-            yield register(
-                name, NewUser(user_id, name, f"{name}@bank.example", "user", password_hash)
-            )
+            user = NewUser(user_id, name, f"{name}@bank.example", "user", password_hash)
+            yield register(name, user, keyring)
         for account_id in range(1, past.accounts + 1):
             yield open_account(
                 ask(f"open-{account_id}"),

@@ -152,7 +152,7 @@ async def list_accounts(
     if len(rows) > size:
         rows = rows[:size]
         link = next_page(request, cursor_for(rows[-1].account_id))
-    return told([_account(row) for row in rows], position=moment.head, link=link)
+    return told([account_out(row) for row in rows], position=moment.head, link=link)
 
 
 @get(
@@ -169,7 +169,7 @@ async def one_account(request: Call, account_id: FromPath[int]) -> ASGIApp:
         holders = await accounts.holders(connection, account_id)
     owner = next((holder.user_id for holder in holders if holder.right == "owner"), None)
     account = AccountWithHolders(
-        **msgspec.structs.asdict(_account(row)),
+        **msgspec.structs.asdict(account_out(row)),
         user_id=owner,
         holders=[HolderOut(holder.user_id, holder.right) for holder in holders],  # type: ignore[arg-type]
     )
@@ -291,7 +291,7 @@ async def history(
     )
 
 
-def _account(row: AccountRow) -> AccountOut:
+def account_out(row: AccountRow) -> AccountOut:
     return AccountOut(
         account_id=row.account_id,
         account_type=row.account_type,

@@ -1,5 +1,6 @@
 """The one place that wires: from settings to an application that a server can serve."""
 
+import asyncio
 import datetime as dt
 import sys
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from api import (
     bills,
     business_days,
     clearing,
+    erasure,
     explanations,
     gateways,
     health,
@@ -36,6 +38,7 @@ from api import (
     loan_servicing,
     loans,
     periods,
+    person_export,
     rate_plans,
     reconciliations,
     reports,
@@ -60,14 +63,17 @@ from api.signing_keys import SigningKeys
 from api.tokens import AccessTokens
 from api.transaction_filters import FILTERS
 from application import clock
+from application.erased_persons import ERASED_FILE, ErasedPersons
 from application.gateway_news import PaymentNews
 from application.gateways import Gateway, GatewaySettings
+from application.keyring import open_keyring
 from application.passwords import Passwords
 from application.pools import Pool, borrowed, open_pool
 from application.revoked_sessions import RevokedSessions
 from application.sending import Sender
 from application.transact import Writer
 from domain.banking_calendar import WEEKENDS, Calendar
+from domain.retention import RETENTION_YEARS
 from domain.statement import LETTERHEAD, Letterhead
 from readmodels.projection import lag
 
@@ -75,6 +81,7 @@ ISSUER: Final = "daybook"
 AUDIENCE: Final = "daybook-api"
 READS_AT_ONCE: Final = 8
 USERS_AT_ONCE: Final = 4
+PERSONS_AT_ONCE: Final = 2
 OUTBOX_AT_ONCE: Final = 4
 
 HANDLERS: Final[list[ControllerRouterHandler]] = [
@@ -99,6 +106,8 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     *loan_readings.HANDLERS,
     *loan_reports.HANDLERS,
     *ledger.HANDLERS,
+    *erasure.HANDLERS,
+    *person_export.HANDLERS,
     *periods.HANDLERS,
     *business_days.HANDLERS,
     *audit.HANDLERS,
@@ -114,12 +123,19 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
-    """What an API process needs to know. `keys` is the file of the keys that sign access tokens."""
+    """What an API process needs to know. `keys` is the file of the keys that sign access tokens.
+
+    `data` is the data folder, where the list of the erased is kept, and the key-encryption key unless
+    `kek` names another keeper.
+    """
 
     conninfo: str
     environment: str
     secret_key: str
     keys: Path
+    data: Path
+    kek: str | None = None
+    retention_years: int = RETENTION_YEARS
     time_zone: dt.tzinfo = dt.UTC
     currency: str = "EUR"
     redis_url: str | None = None
@@ -200,6 +216,12 @@ async def _opened(
         )
         async with borrowed(reads) as connection:
             own_writes.floor = (await lag(connection, clock.now())).head
+        persons = await stack.enter_async_context(
+            open_pool(conninfo, name="persons", size=PERSONS_AT_ONCE, role="daybook_keys")
+        )
+        keyring = await asyncio.to_thread(
+            open_keyring, conninfo, configuration.kek, configuration.data
+        )
         passwords = Passwords(environment=configuration.environment)
         stack.callback(passwords.close)
         revoked = RevokedSessions(people)
@@ -218,6 +240,10 @@ async def _opened(
             users=people,
             payments=payments,
             passwords=passwords,
+            persons=persons,
+            keyring=keyring,
+            erased=ErasedPersons(configuration.data / ERASED_FILE),
+            retention_years=configuration.retention_years,
             keys=keys,
             tokens=AccessTokens(keys, issuer=ISSUER, audience=AUDIENCE),
             revoked=revoked,
@@ -272,7 +298,9 @@ async def _sign_in_limits(redis_url: str | None) -> AsyncIterator[RateLimits]:
 
 def openapi_document() -> bytes:
     """The OpenAPI document as it is committed in http/openapi.json."""
-    nothing = Configuration(conninfo="", environment="test", secret_key="", keys=Path())
+    nothing = Configuration(
+        conninfo="", environment="test", secret_key="", keys=Path(), data=Path()
+    )
     framework = create_framework(nothing, Metrics(), OwnWrites.of_one_process())
     document = encode_json(framework.openapi_schema.to_schema())
     return msgspec.json.format(document, indent=1) + b"\n"

@@ -147,7 +147,7 @@ async def list_rules(
         found = found[:size]
         link = next_page(request, cursor_for(found[-1].autopay_id))
     return told(
-        [_out(rule.autopay_id, rule.rule) for rule in found], position=moment.head, link=link
+        [autopay_out(rule.autopay_id, rule.rule) for rule in found], position=moment.head, link=link
     )
 
 
@@ -162,7 +162,7 @@ async def one_rule(request: Call, autopay_id: FromPath[int]) -> ASGIApp:
         found = await billers_view.autopay_rule(connection, autopay_id)
     if found is None:
         raise AutopayNotFound(autopay_id=autopay_id)
-    return told(_out(autopay_id, found.rule), position=moment.head)
+    return told(autopay_out(autopay_id, found.rule), position=moment.head)
 
 
 _CHANGES: Final = answers(200, AutopayWritten, 401, 403, 404, 409, 422, 429, 503)
@@ -206,7 +206,7 @@ async def _change(call: Call, autopay_id: int, change: Callable[[Ask], Command])
     return await written_for(call, change(asked_by(call, answer)), known.rule.user_id)
 
 
-def _out(autopay_id: int, rule: Rule) -> AutopayOut:
+def autopay_out(autopay_id: int, rule: Rule) -> AutopayOut:
     return AutopayOut(
         autopay_id=autopay_id,
         user_id=rule.user_id,
@@ -229,7 +229,7 @@ def _out(autopay_id: int, rule: Rule) -> AutopayOut:
 
 def _written(autopay_id: int, rule: Rule, posted: list[Posted]) -> AutopayWritten:
     return AutopayWritten(
-        **msgspec.structs.asdict(_out(autopay_id, rule)),
+        **msgspec.structs.asdict(autopay_out(autopay_id, rule)),
         position=posted[0].position if posted else None,
     )
 

@@ -162,7 +162,7 @@ async def one_bill(
     detail = BillDetail(
         **msgspec.structs.asdict(_bill(row, moment.as_of)),
         presented_at=row.presented_at,
-        payments=[_payment(payment) for payment in payments if payment is not None],
+        payments=[payment_out(payment) for payment in payments if payment is not None],
     )
     return told(detail, position=moment.known_at)
 
@@ -255,7 +255,7 @@ async def _history(
     if len(rows) > size:
         rows = rows[:size]
         link = next_page(call, cursor_for((rows[-1].payment_id, moment.as_of, moment.known_at)))
-    return told([_payment(row) for row in rows], position=moment.known_at, link=link)
+    return told([payment_out(row) for row in rows], position=moment.known_at, link=link)
 
 
 @get(
@@ -277,7 +277,7 @@ async def one_payment(
         raise PaymentNotFound(payment_id=payment_id)
     payment = row.payment
     detail = PaymentDetail(
-        **msgspec.structs.asdict(_payment(row)),
+        **msgspec.structs.asdict(payment_out(row)),
         state=payment.state,
         gateway=payment.gateway,
         gateway_reference=payment.gateway_reference,
@@ -307,7 +307,7 @@ def _bill(row: BillRow, on: dt.date) -> BillOut:
     return bill_out(row.bill_id, row.standing, row.biller, on)
 
 
-def _payment(row: PaymentRow) -> PaymentOut:
+def payment_out(row: PaymentRow) -> PaymentOut:
     payment = row.payment
     return PaymentOut(
         payment_id=row.payment_id,

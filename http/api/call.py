@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +24,9 @@ from api.tokens import AccessTokens
 from application import clock
 from application.books import Answer, Command, Posted
 from application.commands import Actor, Ask
+from application.erased_persons import ErasedPersons
 from application.gateways import Gateway
+from application.keyring import Keyring
 from application.passwords import Passwords
 from application.pools import Pool
 from application.revoked_sessions import RevokedSessions
@@ -44,6 +46,11 @@ class Bank(msgspec.Struct):
     users: Pool
     payments: Pool
     passwords: Passwords
+    # Reads the keys of persons; no other does.
+    persons: Pool
+    keyring: Keyring
+    erased: ErasedPersons
+    retention_years: int
     keys: SigningKeys
     tokens: AccessTokens
     revoked: RevokedSessions
@@ -152,6 +159,26 @@ class Told:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+class Streamed:
+    """An answer that is sent as it is made: what it is made of may be more than memory should hold.
+
+    Where making it fails, the connection is closed before its end, which no client takes for the whole.
+    """
+
+    def __init__(self, parts: AsyncIterator[bytes], *, position: int) -> None:
+        self._parts = parts
+        self._headers = [
+            (b"content-type", b"application/json"),
+            (b"daybook-position", str(position).encode()),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        async for part in self._parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 _PROBLEM: Final = MEDIA_TYPE.encode()

@@ -163,7 +163,9 @@ async def listed(
             after=after,
         )
     link = next_page(request, cursor_for(rows[size - 1].loan_id)) if len(rows) > size else None
-    return told([_listed(row, moment) for row in rows[:size]], position=moment.known_at, link=link)
+    return told(
+        [loan_listed(row, moment) for row in rows[:size]], position=moment.known_at, link=link
+    )
 
 
 @get(
@@ -259,7 +261,7 @@ async def _asked(
         yield connection, moment, loan
 
 
-def _listed(row: LoanRow, moment: Moment) -> LoanListed:
+def loan_listed(row: LoanRow, moment: Moment) -> LoanListed:
     owed = row.principal + row.interest + row.suspended + row.fees + row.penalties
     late = 0 if row.past_due_since is None else (moment.as_of - row.past_due_since).days
     return LoanListed(

@@ -25,6 +25,7 @@ Subject: TypeAlias = Literal[
 USER: Final = frozenset({"user"})
 TELLER: Final = frozenset({"teller"})
 LOAN_OFFICER: Final = frozenset({"loan_officer"})
+AUDITOR: Final = frozenset({"auditor"})
 COMPLIANCE: Final = frozenset({"compliance"})
 ADMIN: Final = frozenset({"admin"})
 STAFF: Final = frozenset({"teller", "loan_officer", "auditor", "compliance", "admin"})
@@ -159,6 +160,14 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/work-items/{work_item_id}"): Rule(STAFF),
     ("POST", "/work-items/{work_item_id}/resolve"): Rule(COMPLIANCE),
     ("GET", "/ledger/clearing"): Rule(STAFF),
+    # Persons. It takes two of compliance to erase one; everybody is given what is known of them.
+    ("PUT", "/profile"): Rule(SIGNED_IN),
+    ("GET", "/users/{user_id}/export"): Rule(USER | COMPLIANCE, "user"),
+    ("GET", "/users/{user_id}/erasure"): Rule(COMPLIANCE | AUDITOR, "user"),
+    ("POST", "/users/{user_id}/erasure"): Rule(COMPLIANCE, "user"),
+    ("POST", "/users/{user_id}/erasure/withdraw"): Rule(COMPLIANCE, "user"),
+    ("POST", "/users/{user_id}/legal-hold"): Rule(COMPLIANCE, "user"),
+    ("POST", "/users/{user_id}/legal-hold/lift"): Rule(COMPLIANCE, "user"),
     # The books.
     ("GET", "/ledger/chart-of-accounts"): Rule(STAFF),
     ("GET", "/ledger/trial-balance"): Rule(STAFF),

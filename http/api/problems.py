@@ -19,6 +19,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
 from api.audit_problems import AUDIT_PROBLEMS, AUDIT_SPEAKING
+from api.customer_problems import CUSTOMER_PROBLEMS
 from api.end_of_day_problems import END_OF_DAY_PROBLEMS
 from api.gateway_problems import GATEWAY_PROBLEMS, GATEWAY_SPEAKING
 from api.loan_problems import LOAN_PROBLEMS
@@ -140,6 +141,7 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     bill_refusals.PaymentNotRefundable: Row(409, "There is nothing to refund"),
     bill_refusals.RefundAbovePayment: Row(409, "More than was paid cannot be refunded"),
     bill_refusals.RefundNotDue: Row(409, "No such refund is due"),
+    **{refusal: Row(*row) for refusal, row in CUSTOMER_PROBLEMS.items()},
     refusals.PeriodClosed: Row(409, "The period is closed"),
     refusals.PeriodNotOver: Row(409, "The period is not over"),
     refusals.PeriodAlreadyClosed: Row(409, "The period is closed already"),

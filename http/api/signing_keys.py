@@ -8,7 +8,6 @@ import base64
 import fcntl
 import os
 import secrets
-import stat
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -16,14 +15,12 @@ from typing import Any, Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from application.key_files import KeyFileUnsafe, create_once, private_opener, read_private, replace
+
 # How long a retired key still verifies: the life of a token it may have signed at its last moment,
 # and then some for the processes that take up the new key a little later.
 RETIRED_KEY_SECONDS: Final = 15 * 60
 LOOK_AGAIN_SECONDS: Final = 1.0
-
-
-class KeyFileUnsafe(Exception):
-    """The key file can be read or written by others, or does not hold keys: nothing is signed with it."""
 
 
 class _StoredKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,7 +49,7 @@ class SigningKeys:
     """
 
     def __init__(self, path: Path, *, now: float) -> None:
-        _create_once(path, now)
+        create_once(path, _written(_KeyFile([_new_key(now)])))
         self._path = path
         self._version: Any = None
         self._load_if_changed()
@@ -113,7 +110,7 @@ def rotate_keys(path: Path, *, now: float) -> str:
     The old one loses its private half and verifies for `RETIRED_KEY_SECONDS` more; keys past that are
     dropped. Rotations that run at once take turns; each makes its own key.
     """
-    with open(path.with_name(path.name + ".lock"), "a", opener=_private_opener) as lock:
+    with open(path.with_name(path.name + ".lock"), "a", opener=private_opener) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         stored = _read(path).keys
         for key in stored:
@@ -121,29 +118,12 @@ def rotate_keys(path: Path, *, now: float) -> str:
             key.retired_at = key.retired_at or int(now)
         kept = [key for key in stored if not _is_over(key.retired_at or 0, now)]
         fresh = _new_key(now)
-        draft = _write_draft(path, _KeyFile([fresh, *kept]))
-        os.replace(draft, path)
-        _sync_folder(path.parent)
+        replace(path, _written(_KeyFile([fresh, *kept])))
     return fresh.kid
 
 
 def _is_over(retired_at: int, now: float) -> bool:
     return now > retired_at + RETIRED_KEY_SECONDS
-
-
-def _create_once(path: Path, now: float) -> None:
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = _write_draft(path, _KeyFile([_new_key(now)]))
-    try:
-        # A link, unlike a rename, fails when another process was first: its key is everybody's.
-        os.link(draft, path)
-        _sync_folder(path.parent)
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(draft)
 
 
 def _new_key(now: float) -> _StoredKey:
@@ -158,10 +138,7 @@ def _new_key(now: float) -> _StoredKey:
 
 def _read(path: Path) -> _KeyFile:
     try:
-        with open(path, "rb") as file:
-            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise KeyFileUnsafe(f"{path} can be used by others; make it mode 0600")
-            content = msgspec.json.decode(file.read(1_000_000), type=_KeyFile)
+        content = msgspec.json.decode(read_private(path), type=_KeyFile)
     except msgspec.MsgspecError as error:
         raise KeyFileUnsafe(f"{path} does not hold signing keys: {error}") from None
     if not content.keys or content.keys[0].private is None:
@@ -169,25 +146,8 @@ def _read(path: Path) -> _KeyFile:
     return content
 
 
-def _write_draft(path: Path, content: _KeyFile) -> Path:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with open(draft, "xb", opener=_private_opener) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(content), indent=1))
-        file.flush()
-        os.fsync(file.fileno())
-    return draft
-
-
-def _private_opener(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _written(content: _KeyFile) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(content), indent=1)
 
 
 def _version_of(path: Path) -> Any:

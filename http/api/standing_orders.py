@@ -265,7 +265,7 @@ async def list_orders(
     link = None
     if len(rows) == wanted:
         link = next_page(request, cursor_for(rows[-1].order_id))
-    return told([_out(row) for row in rows], position=moment.known_at, link=link)
+    return told([order_out(row) for row in rows], position=moment.known_at, link=link)
 
 
 @get(
@@ -281,7 +281,7 @@ async def one_order(request: Call, standing_order_id: FromPath[int]) -> ASGIApp:
     if row is None:
         raise StandingOrderNotFound(standing_order_id=standing_order_id)
     out = OrderWithHistory(
-        **msgspec.structs.asdict(_out(row)), history=[_outcome(each) for each in outcomes]
+        **msgspec.structs.asdict(order_out(row)), history=[_outcome(each) for each in outcomes]
     )
     return told(out, position=moment.known_at)
 
@@ -303,11 +303,11 @@ async def _change(call: Call, order_id: int, change: Callable[[Ask, int], Comman
 
 
 def _answer(status: int, order_id: int, order: Order, position: int | None) -> Answer:
-    out = _out(OrderRow(order_id, order, position or 0))
+    out = order_out(OrderRow(order_id, order, position or 0))
     return Answer(status, encode(WrittenOrderOut(**msgspec.structs.asdict(out), position=position)))
 
 
-def _out(row: OrderRow) -> StandingOrderOut:
+def order_out(row: OrderRow) -> StandingOrderOut:
     order = row.order
     return StandingOrderOut(
         standing_order_id=row.order_id,

@@ -156,7 +156,7 @@ async def issue(request: Call, account_id: FromPath[int], data: JSONBody[Issuing
 
     def answer(posted: list[Posted]) -> Answer:
         one = posted[0]
-        out = _issued(account_id, one.facts[0], one.recorded_at, one.position)
+        out = issued_out(account_id, one.facts[0], one.recorded_at, one.position)
         return Answer(201, encode(out))
 
     command = statements.issue_statement(asked_by(request, answer), issue)
@@ -191,7 +191,7 @@ async def issued_of_account(
         rows = rows[:size]
         link = next_page(request, cursor_for(rows[-1].originator_version))
     found = [
-        _issued(account_id, row.event.fact, row.event.recorded_at, row.position) for row in rows
+        issued_out(account_id, row.event.fact, row.event.recorded_at, row.position) for row in rows
     ]
     return told(found, position=moment.head, link=link)
 
@@ -245,7 +245,7 @@ def _is_as_issued(found: Statement, fact: StatementIssued) -> bool:
     return found.form == fact.form and canonical.digest(canonical.encode(found)) == fact.sha256
 
 
-def _issued(
+def issued_out(
     account_id: int, fact: StatementIssued, recorded_at: dt.datetime, position: int
 ) -> IssuedOut:
     return IssuedOut(

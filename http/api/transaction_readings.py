@@ -136,7 +136,7 @@ async def _history(
         rows = rows[:size]
         last = rows[-1].transaction_id
         link = next_page(call, cursor_for((last, moment.as_of, moment.known_at)))
-    return told([_out(row) for row in rows], position=moment.known_at, link=link)
+    return told([transaction_out(row) for row in rows], position=moment.known_at, link=link)
 
 
 @get(
@@ -157,7 +157,7 @@ async def one_transaction(
         await check_transaction(connection, request.actor, row)
     staff = request.actor.role != "user"
     detail = TransactionDetail(
-        **msgspec.structs.asdict(_out(row)),
+        **msgspec.structs.asdict(transaction_out(row)),
         reason=row.reason,
         # Which member of staff it was is not for customers.
         actor=row.actor if staff else row.actor.partition("-")[0],
@@ -165,7 +165,7 @@ async def one_transaction(
     return told(detail, position=moment.known_at)
 
 
-def _out(row: TransactionRow) -> TransactionOut:
+def transaction_out(row: TransactionRow) -> TransactionOut:
     return TransactionOut(
         transaction_id=row.transaction_id,
         source_account_id=row.source_account_id,

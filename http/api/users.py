@@ -1,11 +1,12 @@
 """Users: registration, sign-in, and the session that follows."""
 
+import asyncio
 import re
 import time
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
-from litestar import get, post
+from litestar import get, post, put
 from litestar.params import JSONBody
 from litestar.types import ASGIApp, ControllerRouterHandler
 
@@ -28,6 +29,8 @@ from domain.customer import Role
 
 _NAME: Final = re.compile(r"[^\W_](?:[\w.@+-]*\w)?")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)*")
+_WRONG_NAME: Final = FieldError("/username", "Letters, digits and . _ - @ + between them")
+_WRONG_EMAIL: Final = FieldError("/email", "Expected an address such as ada@example.org")
 # Every registration that comes without a sign-in shares one space of idempotency keys.
 ANONYMOUS: Final = "anonymous"
 
@@ -79,23 +82,24 @@ async def register(request: Call, data: JSONBody[Registration]) -> ASGIApp:
     """The user becomes a customer of the bank, with the role `user`."""
     bank = request.bank
     wrong = [
-        FieldError(f"/{name}", detail)
-        for name, text, pattern, detail in (
-            ("username", data.username, _NAME, "Letters, digits and . _ - @ + between them"),
-            ("email", data.email, _EMAIL, "Expected an address such as ada@example.org"),
+        error
+        for text, pattern, error in (
+            (data.username, _NAME, _WRONG_NAME),
+            (data.email, _EMAIL, _WRONG_EMAIL),
         )
         if not pattern.fullmatch(text)
     ]
     if wrong:
         raise BodyInvalid(*wrong)
     check_password(data.password, username=data.username, email=data.email)
-    user = users.NewUser(
+    new = users.NewUser(
         user_id=await users.next_user_id(bank.users),
         username=data.username,
         email=data.email,
         role="user",
         password_hash=await bank.passwords.hash(data.password),
     )
+    user = await asyncio.to_thread(users.seal_user, new, bank.keyring)
 
     def answer(posted: list[Posted]) -> Answer:
         return Answer(201, encode(_Registered(user.user_id, user.role)))
@@ -127,9 +131,9 @@ async def register(request: Call, data: JSONBody[Registration]) -> ASGIApp:
 async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
     """An access token for ten minutes, and a refresh token to get the next one with."""
     bank = request.bank
-    name, client = users.key_of(data.username), request.client_address
+    name, client = bank.keyring.claim_of(users.USERNAME, data.username), request.client_address
     await admit_sign_in(bank.sign_in_limits, username_key=name, client=client)
-    known = await users.sign_in_of(bank.users, data.username)
+    known = await users.sign_in_of(bank.users, name)
     verdict = await bank.passwords.verify(
         None if known is None else known.password_hash, data.password
     )
@@ -171,12 +175,56 @@ async def logout(request: Call) -> ASGIApp:
 @get("/profile", **described("Who is signed in", answers(200, Profile, 401, 503)))
 async def profile(request: Call) -> ASGIApp:
     bank = request.bank
-    user = await users.user(bank.users, request.actor.user_id)
-    if user is None:
+    sealed = await users.sealed_profile(bank.persons, request.actor.user_id)
+    if sealed is None:
         raise CredentialsRefused
+    user = await asyncio.to_thread(sealed.opened, bank.keyring)
     return told(
         Profile(user_id=user.user_id, username=user.username, email=user.email, role=user.role)
     )
+
+
+class ChangingProfile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    email: Annotated[str, msgspec.Meta(min_length=3, max_length=254, examples=["ada@example.com"])]
+
+
+@put(
+    "/profile",
+    **described(
+        "Change one's email address", answers(200, Profile, 401, 409, 422, 429, 503), writes=True
+    ),
+)
+async def change_profile(request: Call, data: JSONBody[ChangingProfile]) -> ASGIApp:
+    """What it was before stays in the log, as ciphertext."""
+    bank, actor = request.bank, request.actor
+    if not _EMAIL.fullmatch(data.email):
+        raise BodyInvalid(_WRONG_EMAIL)
+    sealed = await users.sealed_profile(bank.persons, actor.user_id)
+    if sealed is None:
+        raise CredentialsRefused
+    data_key = await asyncio.to_thread(bank.keyring.opened, actor.user_id, sealed.key)
+    username = sealed.opened_with(data_key).username
+
+    def answer(posted: list[Posted]) -> Answer:
+        return Answer(200, encode(_Registered(actor.user_id, sealed.role)))
+
+    command = users.change_email(
+        actor,
+        data.email,
+        bank.keyring,
+        data_key,
+        sealed,
+        key=request.key,
+        answer=answer,
+        refuse=refused,
+    )
+    given = await bank.writer.submit(command)
+    if given.status != 200:
+        return told_answer(given)
+    if given.position is not None:
+        bank.own_writes.wrote(given.position, actor.user_id)
+    profile = Profile(user_id=actor.user_id, username=username, email=data.email, role=sealed.role)
+    return told_answer(msgspec.structs.replace(given, body=encode(profile)))
 
 
 def _tokens(request: Call, session: Session) -> ASGIApp:
@@ -186,4 +234,11 @@ def _tokens(request: Call, session: Session) -> ASGIApp:
     return told(Tokens(access_token=access_token, refresh_token=session.refresh_token))
 
 
-HANDLERS: Final[list[ControllerRouterHandler]] = [register, login, refresh, logout, profile]
+HANDLERS: Final[list[ControllerRouterHandler]] = [
+    register,
+    login,
+    refresh,
+    logout,
+    profile,
+    change_profile,
+]

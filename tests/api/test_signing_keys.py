@@ -12,11 +12,11 @@ import pytest
 from api.signing_keys import (
     LOOK_AGAIN_SECONDS,
     RETIRED_KEY_SECONDS,
-    KeyFileUnsafe,
     SigningKeys,
     rotate_keys,
 )
 from api.tokens import AccessTokens, TokenRefused
+from application.key_files import KeyFileUnsafe
 
 NOW = 1_800_000_000.0
 

@@ -41,9 +41,9 @@ def with_pool(database: str, story: Callable[[Pool], Awaitable[T]], size: int = 
 def add_user(database: str, name: str = "john_doe", role: str = "user") -> int:
     with psycopg.connect(database) as connection:
         row = connection.execute(
-            "INSERT INTO users (username, username_key, email, email_key, password_hash, role,"
-            " created_at) VALUES (%(n)s, %(n)s, %(n)s || '@example.com', %(n)s || '@example.com',"
-            " 'x', %(r)s, clock_timestamp()) RETURNING user_id",
+            "INSERT INTO users (username_key, email_key, password_hash, role, created_at)"
+            " VALUES (%(n)s, %(n)s || '@example.com', 'x', %(r)s, clock_timestamp())"
+            " RETURNING user_id",
             {"n": name, "r": role},
         ).fetchone()
     assert row is not None

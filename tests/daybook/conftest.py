@@ -1,4 +1,4 @@
-"""Programs that run the embedded Postgres, to be killed."""
+"""Programs that run the embedded Postgres, or the whole bank, as processes; they are killed after it."""
 
 import contextlib
 import os
@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.postgres_programs import PROGRAM, Start, wait_until_none_in
+from tests.serve_process import Command
 
 ROOT = Path(__file__).parents[2]
+MEMORY_BYTES_MIN = 1024**3
 
 
 @pytest.fixture
@@ -76,3 +78,48 @@ def programs_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
         return str(folder)
 
     return only
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Path]:
+    """A data folder of the test's own: in memory, where a whole cluster is made in a second."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < MEMORY_BYTES_MIN:
+        yield tmp_path / "data"
+        return
+    folder = Path(tempfile.mkdtemp(prefix="daybook-serve-", dir=memory))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def daybook(data: Path) -> Iterator[Command]:
+    """Run the command line on a data folder of the test's own; killed with its children after it."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, **environ: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "daybook", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+            start_new_session=True,
+            env={
+                **{k: v for k, v in os.environ.items() if k != "DAYBOOK_DATABASE_URL"},
+                "PYTHONPATH": f"{ROOT}:{ROOT / 'http'}",
+                "DAYBOOK_ENV": "test",
+                "DAYBOOK_DATA": str(data),
+                **environ,
+            },
+        )
+        processes.append(process)
+        return process
+
+    yield run
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    wait_until_none_in(data / "postgres")

@@ -33,8 +33,14 @@ import asyncio, datetime, sys
 from pathlib import Path
 from daybook.berka import import_berka
 from daybook.berka_files import find_files
+from tests.keys import keyring_of
 files = find_files(Path(sys.argv[2]))
-asyncio.run(import_berka(sys.argv[1], files, zone=datetime.UTC, advance=lambda read: None))
+keyring = keyring_of(sys.argv[1])
+asyncio.run(
+    import_berka(
+        sys.argv[1], files, keyring=keyring, zone=datetime.UTC, advance=lambda read: None
+    )
+)
 """
 ACCOUNTS = 300
 ROWS_EACH = 30

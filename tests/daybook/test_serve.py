@@ -1,16 +1,12 @@
 """`daybook serve` as a process: it comes up whole, ends in order, and leaves nothing behind."""
 
 import contextlib
-import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,95 +14,10 @@ import httpx
 import psutil
 import pytest
 
-from tests.postgres_programs import linux, wait_until_none_in
+from tests.postgres_programs import linux
+from tests.serve_process import PASSWORD, Command, Server
 
 ROOT: Final = Path(__file__).parents[2]
-PASSWORD: Final = "correct horse battery staple"
-MEMORY_BYTES_MIN: Final = 1024**3
-
-Command = Callable[..., "subprocess.Popen[str]"]
-
-
-class Server:
-    """A running `daybook serve` and where it is."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        found = re.search(r"http://\S+", line)
-        assert found, (line, process.communicate(timeout=30))
-        self.address = found[0]
-
-    def children(self) -> list[psutil.Process]:
-        children: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
-        return children
-
-    def child(self, *words: str) -> psutil.Process:
-        for child in self.children():
-            with contextlib.suppress(psutil.Error):
-                if all(word in child.cmdline() for word in words):
-                    return child
-        raise LookupError(words)
-
-    def signed_in(self, name: str = "ada") -> httpx.Client:
-        client = httpx.Client(base_url=self.address, timeout=20)
-        body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
-        client.post("/register", json=body)
-        tokens = client.post("/login", json={"username": name, "password": PASSWORD}).json()
-        client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-        return client
-
-    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """The status and what was said on standard error."""
-        self.process.send_signal(number)
-        _, said = self.process.communicate(timeout=60)
-        return self.process.returncode, said
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Iterator[Path]:
-    """A data folder of the test's own: in memory, where a whole cluster is made in a second."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < MEMORY_BYTES_MIN:
-        yield tmp_path / "data"
-        return
-    folder = Path(tempfile.mkdtemp(prefix="daybook-serve-", dir=memory))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def daybook(data: Path) -> Iterator[Command]:
-    """Run the command line on a data folder of the test's own; killed with its children after it."""
-    processes: list[subprocess.Popen[str]] = []
-
-    def run(*arguments: str, **environ: str) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
-            [sys.executable, "-m", "daybook", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            cwd=ROOT,
-            start_new_session=True,
-            env={
-                **{k: v for k, v in os.environ.items() if k != "DAYBOOK_DATABASE_URL"},
-                "PYTHONPATH": f"{ROOT}:{ROOT / 'http'}",
-                "DAYBOOK_ENV": "test",
-                "DAYBOOK_DATA": str(data),
-                **environ,
-            },
-        )
-        processes.append(process)
-        return process
-
-    yield run
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-    wait_until_none_in(data / "postgres")
 
 
 def opened(client: httpx.Client, deposit: int) -> int:

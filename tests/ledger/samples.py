@@ -87,7 +87,16 @@ from domain.bills.biller import (
 from domain.bills.recurrence import Recurrence
 from domain.bills.references import ReferenceFormat
 from domain.business_days import EndBegun, Ended, StepTotals
-from domain.customer import Registered
+from domain.customer import (
+    DetailsChanged,
+    Erased,
+    ErasureWasAsked,
+    ErasureWithdrawn,
+    LegalHoldLifted,
+    LegalHoldPlaced,
+    Registered,
+    SealedField,
+)
 from domain.facts import Fact
 from domain.labels import Labelled
 from domain.periods import CloseAsked, Reopened, Sealed, YearEnded
@@ -304,6 +313,16 @@ BILL_FACTS: tuple[Fact, ...] = (
     AutopayStopped(rule=msgspec.structs.replace(RULE, status="ended")),
     AutopayResumed(rule=RULE),
     AutopayTried(rule=RULE),
+    DetailsChanged(
+        role="user",
+        key_id="6f1c",
+        details=(SealedField("username", "AQ=="), SealedField("email", "AQ==")),
+    ),
+    LegalHoldPlaced(role="user", held=True),
+    LegalHoldLifted(role="user"),
+    ErasureWasAsked(role="user", asked_by="compliance-3"),
+    ErasureWithdrawn(role="user"),
+    Erased(role="user", erased=True, maker="compliance-3", checker="compliance-4", key_id="6f1c"),
 )
 
 GATEWAY_FACTS: tuple[Fact, ...] = (
