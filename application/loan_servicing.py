@@ -29,8 +29,12 @@ def repay(
     account_id: int | None,
     excess: Excess | None = None,
     counterparty: str | None = None,
+    forced: bool = False,
 ) -> Command:
-    """Money from an account, or from another bank where none is named, for what is due and beyond."""
+    """Money from an account, or from another bank where none is named, for what is due and beyond.
+
+    `forced` debits the account whether or not the money is there.
+    """
 
     def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
         minor_units = minor_units_of(amount, loan.terms.currency)
@@ -39,7 +43,7 @@ def repay(
             account = account_for(books, ask.actor, account_id)
             check_currency(account, loan)
             account = books.lapse(posted, account_id)
-            debited = accounts.repay_loan(account, minor_units, loan_id)
+            debited = accounts.repay_loan(account, minor_units, loan_id, forced=forced)
         source = {"from_account": account_id, "counterparty": counterparty}
         if loan.terms.status in ("charged_off", "written_off"):
             facts = losses.recover(loan, minor_units, posted.value_date, **source)  # type: ignore[arg-type]

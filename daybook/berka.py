@@ -1,4 +1,4 @@
-"""The Berka bank brought in: its clients, its accounts, and every transaction on its own day.
+"""The Berka bank brought in: its clients, accounts and loans, and every transaction on its own day.
 
 Everything goes through the writer under a key made from the bank's own number, so a second import,
 or one that was killed and starts again, finds what the first one did and adds what is missing.
@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final, Literal, LiteralString, TypeVar
 
-import msgspec
 import psycopg
 
-from application import accounts, clock
+from application import accounts, clock, loan_servicing
 from application.books import Answer, Command
 from application.commands import Details
 from application.keyring import Keyring
@@ -27,15 +26,15 @@ from daybook.berka_files import (
     Disposition,
     Fault,
     Movement,
-    Place,
-    StandingOrderRow,
     bank_accounts,
     clients,
     dispositions,
     movements,
-    standing_orders,
 )
-from daybook.berka_orders import import_orders
+from daybook.berka_loan_files import BankLoan, instalments, loans
+from daybook.berka_loans import Lending
+from daybook.berka_orders import StandingOrderRow, import_orders, standing_orders
+from daybook.berka_report import Count, Difference, Report
 from daybook.loading import NO_PASSWORD, Told, answered, ask, fresh_ids, register, told
 from domain.money import decimal_of
 
@@ -52,59 +51,14 @@ KNOWN_ACCOUNTS: Final = """
     SELECT substr(name, 25)::bigint, substr(holder, 9)::bigint FROM claims
      WHERE name ~ '^account-reference/berka-[0-9]{1,15}$'
 """
+KNOWN_LOANS: Final = """
+    SELECT substr(name, 22)::bigint, substr(holder, 6)::bigint FROM claims
+     WHERE name ~ '^loan-reference/berka-[0-9]{1,15}$'
+"""
 
 
-Row = TypeVar("Row", Client, BankAccount, Disposition, Movement, StandingOrderRow)
+Row = TypeVar("Row", Client, BankAccount, Disposition, Movement, StandingOrderRow, BankLoan)
 Listed = TypeVar("Listed", Client, BankAccount)
-
-
-class Count(msgspec.Struct):
-    """What became of the rows of one kind."""
-
-    read: int = 0
-    posted: int = 0
-    already_there: int = 0
-    refused: int = 0
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """How far a balance of ours is from the printed one, and at which row."""
-
-    amount: Decimal
-    place: Place
-    account_id: int
-    trans_id: int
-
-
-class Report(msgspec.Struct):
-    """What an import did. `largest_step` compares one step, `largest_difference` a running balance.
-
-    The printed balances are rounded to 0.1, so a step may differ by as much, and the steps of an
-    account may add up. `views_seconds` is what the read models took after the import.
-    """
-
-    clients: Count = msgspec.field(default_factory=Count)
-    dispositions: Count = msgspec.field(default_factory=Count)
-    accounts: Count = msgspec.field(default_factory=Count)
-    transactions: Count = msgspec.field(default_factory=Count)
-    standing_orders: Count = msgspec.field(default_factory=Count)
-    refusals: list[Fault] = []
-    largest_step: Difference | None = None
-    largest_difference: Difference | None = None
-    elapsed_seconds: float = 0.0
-    views_seconds: float = 0.0
-
-    @property
-    def rows_read(self) -> int:
-        counts = (
-            *(self.clients, self.dispositions, self.accounts, self.transactions),
-            self.standing_orders,
-        )
-        return sum(count.read for count in counts)
-
-    def refuse(self, count: Count, place: Place, reason: str) -> None:
-        count.refused += 1
-        self.refusals.append(Fault(place, reason))
 
 
 async def import_berka(
@@ -123,7 +77,8 @@ async def import_berka(
         async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
             users = await _register_clients(writer, connection, keyring, files, report, advance)
             opened = await _open_accounts(writer, connection, files, users, report, advance)
-            await _post_movements(writer, files, opened, report, advance)
+            lending = await _lending(connection, files, opened, report, advance)
+            await _post_movements(writer, files, opened, lending, report, advance)
             today = clock.business_date(clock.now(), zone)
             await _agree_orders(writer, connection, files, opened, today, report, advance)
     finally:
@@ -237,24 +192,69 @@ def _holders(
     return holders
 
 
+async def _lending(
+    connection: psycopg.AsyncConnection[Any],
+    files: BerkaFiles,
+    opened: dict[int, int],
+    report: Report,
+    advance: Advance,
+) -> Lending:
+    """The loans of accounts that are open, none of them granted yet."""
+    found: dict[int, BankLoan] = {}
+    count = report.loans
+    rows = () if files.loan is None else _sound(loans(files.loan, advance), count, report)
+    numbers: set[int] = set()
+    for row in rows:
+        if row.account_id not in opened:
+            report.refuse(count, row.place, f"account {row.account_id} was not opened")
+        elif row.account_id in found or row.loan_id in numbers:
+            report.refuse(
+                count,
+                row.place,
+                f"loan {row.loan_id} or one of account {row.account_id} came before",
+            )
+        else:
+            found[row.account_id] = row
+            numbers.add(row.loan_id)
+    known = await _known(connection, KNOWN_LOANS)
+    ids = await _ids(connection, "loan_ids", sorted(numbers), known)
+    ordered = {} if files.order is None else instalments(files.order)
+    return Lending(found.values(), ids, opened, ordered)
+
+
 async def _post_movements(
-    writer: Writer, files: BerkaFiles, opened: dict[int, int], report: Report, advance: Advance
+    writer: Writer,
+    files: BerkaFiles,
+    opened: dict[int, int],
+    lending: Lending,
+    report: Report,
+    advance: Advance,
 ) -> None:
+    """Every transaction, and before it the loans that were granted by its day."""
     count = report.transactions
 
-    def asked() -> Iterator[tuple[Movement, Command]]:
+    def asked() -> Iterator[tuple[Movement | BankLoan, Command]]:
         for row in _sound(movements(files.trans, advance), count, report):
+            yield from lending.granted_by(row.booked_on)
             account_id = opened.get(row.account_id)
             if account_id is None:
                 report.refuse(count, row.place, f"account {row.account_id} was not opened")
                 continue
-            yield row, _movement(row, account_id)
+            loan_id, reason = lending.repaid_by(row)
+            if reason:
+                report.no_repayments.append(Fault(row.place, reason))
+            yield row, _movement(row, account_id, loan_id)
+        report.later_loans = lending.later
 
     differences: dict[int, Decimal] = {}
     async for row, answer in answered(writer, asked()):
+        if isinstance(row, BankLoan):
+            _settled(row, answer, report.loans, report)
+            continue
         said = _settled(row, answer, count, report)
         if said is None or said.balance is None:
             continue
+        report.repayments += said.loan_id is not None
         difference = decimal_of(said.balance, CURRENCY) - row.balance
         step = difference - differences.get(row.account_id, NOTHING)
         differences[row.account_id] = difference
@@ -287,8 +287,11 @@ async def _agree_orders(
     await import_orders(writer, connection, rows, opened, today, tell)
 
 
-def _movement(row: Movement, account_id: int) -> Command:
-    """The command of a transaction. Their bank made it, so a debit is forced where money is short."""
+def _movement(row: Movement, account_id: int, loan_id: int | None) -> Command:
+    """The command of a transaction, which may repay a loan of ours.
+
+    Their bank made it, so a debit is forced where money is short.
+    """
     asking, amount = ask(f"berka-trans-{row.trans_id}"), row.amount
     details = Details(
         description=f"berka trans {row.trans_id}",
@@ -296,6 +299,16 @@ def _movement(row: Movement, account_id: int) -> Command:
         booking_date=row.booked_on,
         reason=REASON,
     )
+    if loan_id is not None:
+        return loan_servicing.repay(
+            asking,
+            loan_id,
+            amount,
+            details,
+            account_id=account_id,
+            counterparty=row.counterparty,
+            forced=True,
+        )
     match row.kind:
         case "deposit":
             return accounts.deposit(asking, account_id, amount, details)
@@ -343,7 +356,7 @@ def _once(rows: Iterable[Listed], name: str, count: Count, report: Report) -> di
 
 
 def _settled(
-    row: Client | BankAccount | Movement, answer: Answer, count: Count, report: Report
+    row: Client | BankAccount | BankLoan | Movement, answer: Answer, count: Count, report: Report
 ) -> Told | None:
     """What the bank said about a row, or None where it refused."""
     said = told(answer)
@@ -370,7 +383,7 @@ async def _known(connection: psycopg.AsyncConnection[Any], query: LiteralString)
 
 async def _ids(
     connection: psycopg.AsyncConnection[Any],
-    sequence: Literal["user_ids", "account_ids"],
+    sequence: Literal["user_ids", "account_ids", "loan_ids"],
     found: Iterable[int],
     known: dict[int, int],
 ) -> dict[int, int]:

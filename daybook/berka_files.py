@@ -120,17 +120,6 @@ class Movement(msgspec.Struct, frozen=True):
         return self.amount if credit else -self.amount
 
 
-class StandingOrderRow(msgspec.Struct, frozen=True):
-    """What is paid each month, and to whom."""
-
-    place: Place
-    order_id: int
-    account_id: int
-    amount: Decimal
-    counterparty: str
-    category: str | None
-
-
 Fields: TypeAlias = dict[str, str]
 T = TypeVar("T")
 Advance: TypeAlias = Callable[[int], None]
@@ -143,25 +132,30 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         *("trans_id", "account_id", "date", "type", "operation", "amount", "balance"),
         *("k_symbol", "bank", "account"),
     ),
+    "loan": ("loan_id", "account_id", "date", "amount", "duration", "payments", "status"),
     "order": ("order_id", "account_id", "bank_to", "account_to", "amount", "k_symbol"),
 }
+# Files that a folder may lack.
+OPTIONAL: Final = ("loan", "order")
 
 
 class BerkaFiles(msgspec.Struct, frozen=True):
-    """Where the files are. The transactions may be in several, read in the order of their names."""
+    """Where the files are. The transactions may be in several, read in the order of their names.
+
+    Without `loan` there are no loans, and without `order` none of their instalments to the cent.
+    """
 
     client: Path
     account: Path
     disp: Path
     trans: tuple[Path, ...]
-    # Standing orders; a folder need not hold them.
+    loan: Path | None = None
     order: Path | None = None
 
     @property
     def size_bytes(self) -> int:
-        orders = () if self.order is None else (self.order,)
-        files = (self.client, self.account, self.disp, *self.trans, *orders)
-        return sum(path.stat().st_size for path in files)
+        files = (self.client, self.account, self.disp, *self.trans, self.loan, self.order)
+        return sum(path.stat().st_size for path in files if path is not None)
 
 
 def find_files(folder: Path) -> BerkaFiles:
@@ -173,35 +167,32 @@ def find_files(folder: Path) -> BerkaFiles:
         found[name] = folder / f"{name}.csv.gz"
         if not found[name].is_file():
             raise BerkaError(f"{folder} holds no {name}.csv.gz")
+    for name in OPTIONAL:
+        if (path := folder / f"{name}.csv.gz").is_file():
+            found[name] = path
     trans = tuple(sorted(folder.glob("trans*.csv.gz")))
     if not trans:
         raise BerkaError(f"{folder} holds no transactions: a file like trans.csv.gz")
-    order = folder / "order.csv.gz"
-    orders = (("order", order),) if order.is_file() else ()
-    for name, path in (*found.items(), *(("trans", path) for path in trans), *orders):
+    for name, path in (*found.items(), *(("trans", path) for path in trans)):
         _check_header(path, COLUMNS[name])
-    return BerkaFiles(**found, trans=trans, order=order if orders else None)
+    return BerkaFiles(**found, trans=trans)
 
 
 def clients(path: Path, advance: Advance) -> Iterator[Client | Fault]:
-    return _parsed(path, advance, lambda place, row: Client(place, _number(row, "client_id")))
+    return parsed(path, advance, lambda place, row: Client(place, number_in(row, "client_id")))
 
 
 def bank_accounts(path: Path, advance: Advance) -> Iterator[BankAccount | Fault]:
-    return _parsed(path, advance, _bank_account)
+    return parsed(path, advance, _bank_account)
 
 
 def dispositions(path: Path, advance: Advance) -> Iterator[Disposition | Fault]:
-    return _parsed(path, advance, _disposition)
-
-
-def standing_orders(path: Path, advance: Advance) -> Iterator[StandingOrderRow | Fault]:
-    return _parsed(path, advance, _standing_order)
+    return parsed(path, advance, _disposition)
 
 
 def movements(paths: Iterable[Path], advance: Advance) -> Iterator[Movement | Fault]:
     """Every transaction, each account's in their order, however the rows lie in the files."""
-    return _in_order(row for path in paths for row in _parsed(path, advance, _movement))
+    return _in_order(row for path in paths for row in parsed(path, advance, _movement))
 
 
 def _in_order(rows: Iterable[Movement | Fault]) -> Iterator[Movement | Fault]:
@@ -232,43 +223,32 @@ def _in_order(rows: Iterable[Movement | Fault]) -> Iterator[Movement | Fault]:
 
 
 def _bank_account(place: Place, row: Fields) -> BankAccount:
-    date = row["date"]
-    if not SHORT_DATE.fullmatch(date):
-        raise ValueError(f"the date is {date!r}, and should be like 930101")
-    opened_on = _date(1900 + int(date[:2]), int(date[2:4]), int(date[4:]))
-    return BankAccount(place, _number(row, "account_id"), opened_on)
+    return BankAccount(place, number_in(row, "account_id"), short_date_in(row))
 
 
 def _disposition(place: Place, row: Fields) -> Disposition:
     right = RIGHTS.get(row["type"])
     if right is None:
         raise ValueError(f"the type is {row['type']!r}, and should be OWNER or DISPONENT")
-    return Disposition(place, _number(row, "client_id"), _number(row, "account_id"), right)
-
-
-def _standing_order(place: Place, row: Fields) -> StandingOrderRow:
-    numbers = (_number(row, "order_id"), _number(row, "account_id"))
-    payee = f"{_text(row, 'bank_to')} {_text(row, 'account_to')}".strip()
-    symbol = _text(row, "k_symbol").strip() or None
-    return StandingOrderRow(place, *numbers, _amount(row, "amount"), payee, symbol)
+    return Disposition(place, number_in(row, "client_id"), number_in(row, "account_id"), right)
 
 
 def _movement(place: Place, row: Fields) -> Movement:
     date = row["date"]
     if not ISO_DATE.fullmatch(date):
         raise ValueError(f"the date is {date!r}, and should be like 1993-01-05")
-    partner = " ".join(part for part in (_text(row, "bank"), _text(row, "account")) if part)
+    partner = " ".join(part for part in (text_in(row, "bank"), text_in(row, "account")) if part)
     return Movement(
         place=place,
-        trans_id=_number(row, "trans_id"),
-        account_id=_number(row, "account_id"),
+        trans_id=number_in(row, "trans_id"),
+        account_id=number_in(row, "account_id"),
         booked_on=_date(int(date[:4]), int(date[5:7]), int(date[8:])),
         kind=_kind(row["type"], row["operation"], row["k_symbol"]),
-        amount=_amount(row, "amount"),
-        balance=_amount(row, "balance"),
-        category=_text(row, "k_symbol") or None,
+        amount=amount_in(row, "amount"),
+        balance=amount_in(row, "balance"),
+        category=text_in(row, "k_symbol") or None,
         counterparty=partner or None,
-        sequence=_number(row, "seq_in_account") if "seq_in_account" in row else None,
+        sequence=number_in(row, "seq_in_account") if "seq_in_account" in row else None,
     )
 
 
@@ -288,19 +268,26 @@ def _kind(type_: str, operation: str, symbol: str) -> Kind:
     return kind
 
 
-def _number(row: Fields, column: str) -> int:
+def number_in(row: Fields, column: str) -> int:
     if not NUMBER.fullmatch(row[column]) or not int(row[column]):
         raise ValueError(f"the {column} is {row[column]!r}, and should be a number above zero")
     return int(row[column])
 
 
-def _amount(row: Fields, column: str) -> Decimal:
+def amount_in(row: Fields, column: str) -> Decimal:
     if not AMOUNT.fullmatch(row[column]):
         raise ValueError(f"the {column} is {row[column]!r}, and should be like 900.00")
     return Decimal(row[column])
 
 
-def _text(row: Fields, column: str) -> str:
+def short_date_in(row: Fields) -> dt.date:
+    date = row["date"]
+    if not SHORT_DATE.fullmatch(date):
+        raise ValueError(f"the date is {date!r}, and should be like 930101")
+    return _date(1900 + int(date[:2]), int(date[2:4]), int(date[4:]))
+
+
+def text_in(row: Fields, column: str) -> str:
     if len(row[column]) > TEXT_MAX:
         raise ValueError(f"the {column} is longer than {TEXT_MAX} characters")
     return row[column]
@@ -329,7 +316,7 @@ def _check_header(path: Path, columns: Iterable[str]) -> None:
         raise BerkaError(f"{path.name}:1: the header names a column twice")
 
 
-def _parsed(
+def parsed(
     path: Path, advance: Advance, parse: Callable[[Place, Fields], T]
 ) -> Iterator[T | Fault]:
     """Each row parsed, or its fault. `advance` is told how many bytes of the file were read since."""

@@ -6,15 +6,27 @@ which would begin with another month, leaves it as it is.
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import psycopg
 
 from application.books import Command
 from application.commands import SYSTEM
 from application.standing_orders import Agreed, create
 from application.transact import Writer
-from daybook.berka_files import StandingOrderRow
+from daybook.berka_files import (
+    Advance,
+    Fault,
+    Fields,
+    Place,
+    amount_in,
+    number_in,
+    parsed,
+    text_in,
+)
 from daybook.loading import answered, ask, fresh_ids, told
 from domain.banking_calendar import WEEKENDS
 
@@ -22,6 +34,19 @@ KNOWN_ORDERS: Final = """
     SELECT substr(key, 13)::bigint FROM commands
      WHERE principal = %s AND key ~ '^berka-order-[0-9]{1,15}$' AND status < 400
 """
+
+
+class StandingOrderRow(msgspec.Struct, frozen=True):
+    """What is paid each month, and to whom."""
+
+    place: Place
+    order_id: int
+    account_id: int
+    amount: Decimal
+    counterparty: str
+    category: str | None
+
+
 # What is told of a row: the row, why it was refused, and whether it was there before.
 Told = Callable[[StandingOrderRow, str | None, bool], None]
 
@@ -62,3 +87,14 @@ async def import_orders(
 
     async for row, answer in answered(writer, asked()):
         tell(row, told(answer).refused, answer.replayed)
+
+
+def standing_orders(path: Path, advance: Advance) -> Iterator[StandingOrderRow | Fault]:
+    return parsed(path, advance, _standing_order)
+
+
+def _standing_order(place: Place, row: Fields) -> StandingOrderRow:
+    numbers = (number_in(row, "order_id"), number_in(row, "account_id"))
+    payee = f"{text_in(row, 'bank_to')} {text_in(row, 'account_to')}".strip()
+    symbol = text_in(row, "k_symbol").strip() or None
+    return StandingOrderRow(place, *numbers, amount_in(row, "amount"), payee, symbol)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -15,8 +16,9 @@ from rich.table import Table
 from application.keyring import open_keyring
 from application.transact import OutcomeUnknown, Unavailable
 from daybook.bank_database import bank_database
-from daybook.berka import Count, Difference, Report, import_berka
+from daybook.berka import import_berka
 from daybook.berka_files import BerkaError, BerkaFiles, find_files
+from daybook.berka_report import Count, Difference, Report
 from daybook.interpreter import settle_interpreter
 from daybook.loading import bring_views_up
 from daybook.settings import Settings, read_settings
@@ -72,7 +74,10 @@ def _import(conninfo: str, files: BerkaFiles, settings: Settings) -> Report:
 
 def figures(report: Report) -> dict[str, Any]:
     """The report for a machine. Amounts are decimal strings in CZK."""
-    kinds = (report.clients, report.accounts, report.transactions, report.standing_orders)
+    kinds = (
+        *(report.clients, report.accounts, report.loans, report.transactions),
+        report.standing_orders,
+    )
     return {
         "rows_read": report.rows_read,
         "posted": sum(count.posted for count in kinds),
@@ -96,9 +101,12 @@ def show(report: Report, console: Console) -> None:
     _add(table, "clients", report.clients)
     _add(table, "dispositions", report.dispositions, posted=False)
     _add(table, "accounts", report.accounts)
+    _add(table, "loans", report.loans)
     _add(table, "transactions", report.transactions)
     _add(table, "standing orders", report.standing_orders)
     console.print(table)
+    if report.loans.read:
+        console.print(_lent(report), highlight=False, soft_wrap=True)
     if report.largest_difference is not None and report.largest_step is not None:
         for line in (
             f"largest difference from a printed balance: {_said(report.largest_difference)}",
@@ -117,6 +125,14 @@ def _add(table: Table, name: str, count: Count, *, posted: bool = True) -> None:
     """A row of the table; a disposition is posted with its account, not by itself."""
     done = (f"{count.posted:,}", f"{count.already_there:,}") if posted else ("", "")
     table.add_row(name, f"{count.read:,}", *done, f"{count.refused:,}")
+
+
+def _lent(report: Report) -> str:
+    """What met a loan and what did not, each reason once with how often."""
+    told = f"{report.later_loans:,} loans were granted after the last transaction, and left out\n"
+    told += f"{report.repayments:,} transactions repaid a loan, {len(report.no_repayments):,} found none"
+    reasons = Counter(fault.reason for fault in report.no_repayments)
+    return told + "".join(f"\n  {reason}: {times:,}" for reason, times in reasons.items())
 
 
 def _said(difference: Difference) -> str:

@@ -43,6 +43,7 @@ class Told(msgspec.Struct, omit_defaults=True):
     transaction_id: int | None = None
     balance: int | None = None
     number: int | None = None
+    loan_id: int | None = None
     refused: str | None = None
 
 
@@ -65,11 +66,18 @@ def _answer(posted: list[Posted]) -> Answer:
     kind, number = first.stream.rsplit("-", 1)
     if kind == "customer":
         return Answer(201, _ENCODER.encode(Told(user_id=int(number))))
+    balance = loan_id = None
+    # A repayment is of an account and of a loan, and what it calls for goes before it.
+    for draft in (draft for each in posted for draft in each.transaction.drafts):
+        balance = getattr(draft.fact, "balance", balance)
+        if draft.stream.startswith("loan-"):
+            loan_id = int(draft.stream.removeprefix("loan-"))
     said = Told(
         account_id=int(number) if kind == "account" else None,
         number=None if kind == "account" or not number.isdecimal() else int(number),
         transaction_id=posted[0].transaction_id,
-        balance=getattr(posted[0].transaction.drafts[-1].fact, "balance", None),
+        balance=balance,
+        loan_id=loan_id,
     )
     return Answer(201, _ENCODER.encode(said))
 

@@ -220,10 +220,12 @@ def receive_loan(
     return [moved(LoanRefunded if refunded else LoanReceived, account, amount, loan=loan)]
 
 
-def repay_loan(account: Account, amount: int, loan: int) -> list[AccountFact]:
+def repay_loan(
+    account: Account, amount: int, loan: int, *, forced: bool = False
+) -> list[AccountFact]:
     """The account's half of a repayment."""
-    check_debit(account, amount, forced=False)
-    return [moved(LoanRepaid, account, amount, loan=loan)]
+    check_debit(account, amount, forced)
+    return [moved(LoanRepaid, account, amount, loan=loan, forced=_is_forced(account, amount))]
 
 
 def credit_interest(account: Account, amount: int) -> list[AccountFact]:

@@ -207,7 +207,7 @@ class EmailTaken(Conflicting):
 
 
 class ReferenceTaken(Conflicting):
-    detail = "Another account carries the reference {reference}."
+    detail = "Another account or loan carries the reference {reference}."
 
 
 class CustomerErased(Conflicting):

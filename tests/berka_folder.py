@@ -9,8 +9,9 @@ from typing import Any
 
 import psycopg
 
-from daybook.berka import Report, import_berka
+from daybook.berka import import_berka
 from daybook.berka_files import find_files
+from daybook.berka_report import Report
 from tests.keys import keyring_of
 
 # Who was imported, by the key of the command, and as which user.

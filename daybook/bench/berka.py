@@ -8,8 +8,9 @@ from daybook.bench.databases import Databases
 from daybook.bench.figures import Measured, Scale
 from daybook.bench.processes import Pipe, answering, apart, next_message
 from daybook.bench.workload import passing_keyring
-from daybook.berka import Report, import_berka
+from daybook.berka import import_berka
 from daybook.berka_files import find_files
+from daybook.berka_report import Report
 
 
 def importing(pipe: Pipe, conninfo: str, folder: Path) -> None:

@@ -73,8 +73,12 @@ def disburse(
     *,
     to_account: int | None,
     first_due: dt.date | None = None,
+    payment: int | None = None,
 ) -> list[Dated]:
-    """Pay out all that is approved, or a tranche of it; the schedule begins, or is made anew."""
+    """Pay out all that is approved, or a tranche of it; the schedule begins, or is made anew.
+
+    `payment` is the instalment in minor units where it was agreed as such; the last takes the rest.
+    """
     check_status(loan, "accepted", "active")
     amount = loan.undrawn if amount is None else amount
     if amount > loan.undrawn or not amount:
@@ -98,7 +102,7 @@ def disburse(
             )
         rows = reamortised(terms, on, drawn=amount)
     else:
-        rows = first_schedule(terms, amount, on, first_due)
+        rows = first_schedule(terms, amount, on, first_due, payment)
     figures = msgspec.structs.replace(
         course.figures,
         through=max(on, course.figures.through) if terms.tranches else on,

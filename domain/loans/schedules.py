@@ -147,12 +147,23 @@ def _level(product: Product, principal: int, periods: Sequence[Period], carried:
 
 
 def first_schedule(
-    terms: LoanTerms, principal: int, on: dt.date, first_due: dt.date | None
+    terms: LoanTerms,
+    principal: int,
+    on: dt.date,
+    first_due: dt.date | None,
+    payment: int | None = None,
 ) -> tuple[Row, ...]:
-    """The schedule of a loan that is paid out on this day: the one that it was quoted with."""
-    asked = schedule_terms(
-        terms.product, principal, terms.annual_rate, on, terms.instalments, first_due
-    )
+    """The schedule of a loan that is paid out on this day: the one that it was quoted with.
+
+    `payment` is an instalment that was agreed as such, and not reckoned from the rate.
+    """
+    product = terms.product
+    if payment is not None:
+        ends = due_dates(product, on, terms.instalments, first_due)
+        periods = periods_over(product, terms.annual_rate, on, ends)
+        grace = product.grace_principal
+        return tuple(spread(product, principal, periods, payment=payment, grace=grace))
+    asked = schedule_terms(product, principal, terms.annual_rate, on, terms.instalments, first_due)
     return tuple(
         Row(line.number, line.start, line.due, line.due, line.principal, line.interest)
         for line in schedule(asked)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daybook.berka import Count
 from daybook.berka_files import BerkaError, find_files
+from daybook.berka_report import Count
 from tests.bank import read_log
 from tests.berka_folder import (
     FILES,
