@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from application.gateway_news import PaymentNews
-from application.gateways import Declined, Gateway, NotThere, Outcome, Unknown
+from application.gateways import Declined, Gateway, NotThere, Outcome, Unknown, Unreached
 from application.outbox import PaymentOrder
 from application.pools import Pool, borrowed
 from application.transact import OutcomeUnknown, Unavailable
@@ -24,6 +24,8 @@ CALLS_AT_ONCE: Final = 16
 POLL_SECONDS: Final = 0.2
 LEASE_MARGIN_SECONDS: Final = 1.0
 RETRY_SECONDS_MAX: Final = 300.0
+# What did not arrive is no attempt, and a gateway that is back is soon found again.
+UNREACHED_SECONDS: Final = 5.0
 # A gateway that says so often that it did nothing has declined, unless some attempt is in doubt.
 BUSY_MAX: Final = 20
 
@@ -39,7 +41,8 @@ LEASE: Final = """
 AGAIN: Final = """
     UPDATE outbox
        SET due_at = clock_timestamp() + %(wait)s * interval '1 second',
-           in_doubt = in_doubt OR %(in_doubt)s
+           in_doubt = in_doubt OR %(in_doubt)s,
+           attempts = attempts - %(uncounted)s
      WHERE payment_id = %(payment_id)s
 """
 DONE: Final = "DELETE FROM outbox WHERE payment_id = %s"
@@ -154,7 +157,7 @@ class Sender:
             if await self._news.learned(gateway.name, order.payment_id, outcome):
                 await done(self._pool, order.payment_id)
             else:
-                await self._again(gateway, order, attempts, isinstance(outcome, Unknown))
+                await self._again(gateway, order, attempts, outcome)
         except (Unavailable, OutcomeUnknown) as error:
             log.warning("payment %d is taken up again later: %s", order.payment_id, error)
         except Exception:
@@ -171,14 +174,18 @@ class Sender:
         return await gateway.submit(order)
 
     async def _again(
-        self, gateway: Gateway, order: PaymentOrder, attempts: int, in_doubt: bool
+        self, gateway: Gateway, order: PaymentOrder, attempts: int, outcome: Outcome
     ) -> None:
         """Ask again later: ever later, and not all at the same moment."""
+        unreached = isinstance(outcome, Unreached)
         wait = min(RETRY_SECONDS_MAX, gateway.retry_seconds * 2.0 ** min(attempts - 1, 20))
+        if unreached:
+            wait = UNREACHED_SECONDS
         parameters = {
+            "uncounted": int(unreached),
             "payment_id": order.payment_id,
             "wait": wait * random.uniform(0.75, 1.25),
-            "in_doubt": in_doubt,
+            "in_doubt": isinstance(outcome, Unknown),
         }
         async with borrowed(self._pool) as connection:
             await connection.execute(AGAIN, parameters)
