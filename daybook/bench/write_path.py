@@ -16,7 +16,7 @@ import msgspec
 from application.transact import Writer
 from daybook.bench.databases import settle
 from daybook.bench.figures import Measured, Scale, percentile_ms
-from daybook.bench.processes import Apart, Pipe, answering, apart, next_message
+from daybook.bench.processes import Apart, BenchError, Pipe, answering, apart, next_message
 from daybook.bench.workload import DRAWS_A_SECOND, Choice, Draws, draw, ring
 from daybook.loading import answered
 
@@ -124,6 +124,8 @@ def run_together(writers: list[Apart], points: list[Point]) -> list[Ran]:
 def add_round(measured: Measured, seconds: float, runs: list[Ran]) -> None:
     """A round of a figure, of one writer or of several side by side."""
     latencies = sorted(itertools.chain.from_iterable(ran.latencies for ran in runs))
+    if not latencies:
+        raise BenchError(f"{measured.label}: nothing was answered within {seconds} seconds")
     measured.values.append(sum(ran.in_time for ran in runs) / seconds)
     measured.p50_ms.append(percentile_ms(latencies, 0.5))
     measured.p99_ms.append(percentile_ms(latencies, 0.99))

@@ -27,7 +27,6 @@ ANYTHING = {
     "text": "x",
     "date": "2026-01-01",
     "timestamp with time zone": "2026-01-01",
-    "text[]": "{}",
     "boolean": "f",
     "bytea": "",
     "json": "{}",
@@ -58,7 +57,7 @@ def add_a_row(connection: psycopg.Connection[Any], table: str) -> None:
             WHERE attrelid = %s::regclass AND attnum > 0 AND attnotnull""",
         [f"readmodels.{table}"],
     ).fetchall()
-    values = [ANYTHING.get(kind, "1") for _, kind in columns]
+    values = ["{}" if kind.endswith("[]") else ANYTHING.get(kind, "1") for _, kind in columns]
     connection.execute(
         sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
             sql.Identifier("readmodels", table),
