@@ -106,7 +106,8 @@ class Teller:
         registered = self._client.post("/v1/register", json=body)
         assert registered.status_code == 201, registered.text
         with psycopg.connect(conninfo) as connection:
-            connection.execute("UPDATE users SET role = %s WHERE username = %s", [role, role])
+            user_id = registered.json()["user_id"]
+            connection.execute("UPDATE users SET role = %s WHERE user_id = %s", [role, user_id])
         self._sign_in()
 
     def _sign_in(self) -> None:
