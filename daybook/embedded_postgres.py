@@ -250,7 +250,10 @@ def _socket_folder(data: Path, identity: Identity) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix="daybook-", dir=temporary))
     os.chown(folder, identity.uid, identity.gid)
     record = data / "postgres.socket"
-    record.write_text(str(folder))
+    # Whole or not at all, for who reads it at this moment.
+    unfinished = data / f"postgres.socket.{os.getpid()}"
+    unfinished.write_text(str(folder))
+    unfinished.rename(record)
     owner = os.getpid()
     try:
         yield folder

@@ -182,7 +182,7 @@ def test_items_are_resolved_as_what_they_are_and_once(day: Day) -> None:
         "resolution-does-not-fit",
         "work-item-resolved-already",
     ]
-    one = day.teller.get(f"/v1/work-items/{by_kind['duplicate']}").json()
+    one = day.compliance.get(f"/v1/work-items/{by_kind['duplicate']}").json()
     assert (one["status"], one["resolution"]) == ("resolved", "returned")
     assert one["reason"] == "the gateway's letter of today"
     opened = {
