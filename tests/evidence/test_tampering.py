@@ -239,11 +239,15 @@ def test_a_bank_that_crashed_is_right_and_was_sealed_throughout(
         thread.start()
         campaign.start_clients()
         for _ in range(3):
-            before = campaign.operations()
-            deadline = time.monotonic() + 40
-            while campaign.operations() < before + 300:
+            before, sealed = campaign.operations(), _checkpoints(durable_postgres.conninfo)
+            deadline = time.monotonic() + 60
+            # Killed only once the clients and the sealer have come back and done their work for a while.
+            while (
+                campaign.operations() < before + 300
+                or _checkpoints(durable_postgres.conninfo) < sealed + 2
+            ):
                 assert time.monotonic() < deadline
-                time.sleep(0.02)
+                time.sleep(0.05)
             durable_postgres.kill()
             durable_postgres.start()
         _, found = campaign.finish()
@@ -258,3 +262,10 @@ def test_a_bank_that_crashed_is_right_and_was_sealed_throughout(
     assert isinstance(told, dict), told.why
     assert len(every) > 5
     assert told["unsigned_events"] == 0
+
+
+def _checkpoints(conninfo: str) -> int:
+    with psycopg.connect(conninfo) as connection:
+        found = connection.execute("SELECT count(*) FROM checkpoints").fetchone()
+    assert found is not None
+    return int(found[0])

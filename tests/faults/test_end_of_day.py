@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-import random
 import subprocess
 import sys
 import time
@@ -89,15 +88,22 @@ def copies(server: str, template: str, count: int) -> Iterator[list[str]]:
                 )
 
 
-def run_until_killed(conninfo: str, seconds: float) -> bool:
-    """Whether the run was killed before it was over."""
+def run_until(conninfo: str, commands: int) -> bool:
+    """Whether the run was killed once so many of its commands were decided, before it was over."""
     arguments = [sys.executable, "-m", "tests.faults.end_of_day", conninfo, *map(str, DAYS)]
     process = subprocess.Popen(arguments)
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
+    deadline = time.monotonic() + 120
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        while process.poll() is None and _done(connection) < commands:
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+    process.kill()
     return process.wait() != 0
+
+
+def run_whole(conninfo: str) -> None:
+    arguments = [sys.executable, "-m", "tests.faults.end_of_day", conninfo, *map(str, DAYS)]
+    subprocess.run(arguments, timeout=120, check=True)
 
 
 @pytest.fixture
@@ -110,23 +116,23 @@ def twins(postgres_server: str, database: str) -> Iterator[list[str]]:
 
 def test_a_run_that_is_killed_again_and_again_comes_to_the_same(twins: list[str]) -> None:
     undisturbed, disturbed = twins
-    chance = random.Random(7)
-    began = time.monotonic()
-    assert not run_until_killed(undisturbed, 120)
-    took = time.monotonic() - began
+    run_whole(undisturbed)
     expected = totals(read_log(undisturbed))
 
-    killed = halfway = 0
-    for _ in range(12):
-        if not run_until_killed(disturbed, chance.uniform(0.3, 0.9) * took):
-            break
+    # Each is killed once it has committed something that was not there before.
+    killed, done = 0, [0]
+    while killed < 12 and run_until(disturbed, done[-1] + 1):
         killed += 1
-        halfway += 0 < _done(disturbed) < sum(expected["events"].values())
+        with psycopg.connect(disturbed) as connection:
+            done.append(_done(connection))
     asyncio.run(end_days(Ending(conninfo=disturbed), DAYS))
 
     log = read_log(disturbed)
-    assert killed > 0
-    assert halfway > 0, "no run was killed in the middle of its work"
+    with psycopg.connect(undisturbed) as connection:
+        whole = _done(connection)
+    assert any(0 < each < whole for each in done), (
+        f"killed {killed} times, none in mid-work: {done}"
+    )
     assert totals(log) == expected
     assert sum(step.refused for steps in expected["steps"] for step in steps) == 0
     assert max(Counter(_keys(log)).values()) <= 3
@@ -138,7 +144,7 @@ def test_a_bank_in_which_something_was_done_twice_is_told_apart(twins: list[str]
     """The negative control: were an item done under another key, the totals would say so."""
     one, other = twins
     for conninfo in twins:
-        assert not run_until_killed(conninfo, 120)
+        run_whole(conninfo)
     with Bank(other) as bank:
         details = Details(booking_date=END, reason="end of day")
         bank.submit(accounts.credit_interest(ask("end-of-day/again"), 1, Decimal("0.01"), details))
@@ -146,8 +152,13 @@ def test_a_bank_in_which_something_was_done_twice_is_told_apart(twins: list[str]
     assert totals(read_log(one)) != totals(read_log(other))
 
 
-def _done(conninfo: str) -> int:
-    return len(_keys(read_log(conninfo)))
+def _done(connection: psycopg.Connection[Any]) -> int:
+    """How many commands of a run of the day were decided."""
+    found = connection.execute(
+        "SELECT count(*) FROM commands WHERE key LIKE 'end-of-day/%'"
+    ).fetchone()
+    assert found is not None
+    return int(found[0])
 
 
 def _keys(log: list[Recorded]) -> list[str]:
