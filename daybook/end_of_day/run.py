@@ -8,7 +8,7 @@ import asyncio
 import datetime as dt
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import msgspec
@@ -254,13 +254,22 @@ def _is_over(days: BusinessDays, date: dt.date) -> bool:
 
 @asynccontextmanager
 async def _alone(conninfo: str) -> AsyncIterator[None]:
-    """One run at a time, by a lock that ends with the connection; keys keep two harmless anyway."""
+    """One run at a time, by a lock; keys keep two harmless anyway.
+
+    It ends with the connection, whatever ends that. But the server notices in its own time that a client
+    has left, and a run that follows at once would find the lock taken by one that is over: so it is given
+    back while the server still answers.
+    """
     async with _connected(conninfo) as connection:
         found = await connection.execute("SELECT pg_try_advisory_lock(%s)", (RUN_LOCK,))
         row = await found.fetchone()
         if row is None or not row[0]:
             raise EndOfDayRefused("another run of the end of day is under way")
-        yield
+        try:
+            yield
+        finally:
+            with suppress(psycopg.Error):
+                await connection.execute("SELECT pg_advisory_unlock(%s)", (RUN_LOCK,))
 
 
 @asynccontextmanager

@@ -35,6 +35,7 @@ from migrations.runner import migrate
 from tests import bank as banks
 from tests.bank import ask, deposit, read_log, told, withdraw
 from tests.durable_postgres import DurablePostgres
+from tests.faults.proxy import Proxy
 
 ONE = dt.timedelta(days=1)
 TODAY = now().date()
@@ -174,6 +175,31 @@ def test_two_runs_at_once_are_one_too_many(database_with_accounts: str) -> None:
 
         with pytest.raises(EndOfDayRefused, match="another run"):
             end(bank_of(database_with_accounts), YESTERDAY)
+
+
+def test_a_run_can_follow_at_once_on_another(
+    database_with_accounts: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Though the server has not noticed yet that the connection of the first is closed."""
+    folder = tmp_path_factory.mktemp("proxy")
+    with Proxy(database_with_accounts, folder, lingering=True) as proxy:
+        bank = bank_of(proxy.conninfo)
+
+        runs = [*end(bank, YESTERDAY), *end(bank, YESTERDAY)]
+
+    assert [run.was_ended for run in runs] == [False, True]
+
+
+def test_a_run_that_failed_is_in_nobodys_way(
+    database_with_accounts: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("proxy")
+    with Proxy(database_with_accounts, folder, lingering=True) as proxy:
+        bank = bank_of(proxy.conninfo)
+
+        for _ in range(2):
+            with pytest.raises(EndOfDayRefused, match="is after today"):
+                end(bank, TODAY + ONE)
 
 
 def test_what_it_would_do_is_listed_and_not_done(database_with_accounts: str) -> None:

@@ -1,4 +1,4 @@
-"""A proxy in front of Postgres that can lose a COMMIT, or the answer to one.
+"""A proxy in front of Postgres that can lose a COMMIT, the answer to one, or that a client has left.
 
 It reads the messages of the server well enough to see that a commit was answered, and those of the
 client well enough to see one asked for; it changes no byte.
@@ -21,14 +21,25 @@ class Proxy:
     It is asked with the number of the commit seen, from 1, and answers "answer" (the server commits,
     and the connection ends before the client is told), "request" (the connection ends before the server
     is asked) or None. `commits`, `answers_lost` and `requests_lost` count.
+
+    With `lingering` the server is not told when a client leaves: its side of each connection, with all
+    that the session holds, stays until the proxy is closed.
     """
 
-    def __init__(self, conninfo: str, folder: Path, cut: Callable[[int], Cut | None]) -> None:
+    def __init__(
+        self,
+        conninfo: str,
+        folder: Path,
+        cut: Callable[[int], Cut | None] = lambda _: None,
+        *,
+        lingering: bool = False,
+    ) -> None:
         parts = conninfo_to_dict(conninfo)
         self._server = f"{parts['host']}/.s.PGSQL.{parts.get('port', 5432)}"
         self._socket = folder / ".s.PGSQL.5432"
         self.conninfo = make_conninfo(conninfo, host=str(folder), port=5432)
         self._cut = cut
+        self._lingering = lingering
         self.commits = self.answers_lost = self.requests_lost = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -61,6 +72,8 @@ class Proxy:
         ]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            if self._lingering:
+                await pumps[1]
         except asyncio.CancelledError:
             return  # The proxy is being closed.
         finally:
@@ -101,6 +114,8 @@ class _Connection:
                 _, name, _ = body.split(b"\0", 2)
                 if name in self._commits:
                     kept = self._commit() and kept
+            elif kind == b"X" and self._proxy._lingering:
+                kept = False
             elif kind == b"Q" and body.rstrip(b"\0").strip().upper() == b"COMMIT":
                 kept = self._commit() and kept
         return kept
