@@ -168,7 +168,13 @@ def _capture(
     bill, terms = bill_in(books, place.bill_id), biller_in(books, place.biller_id).terms
     account = books.account(place.account_id)
     on_bill, on_account = payments.captured(
-        bill, account, terms, place.payment_id, gateway_reference, posted.booking_date
+        bill,
+        account,
+        terms,
+        place.payment_id,
+        gateway_reference,
+        posted.booking_date,
+        books.calendar,
     )
     if not on_bill:
         return [posted] if posted.drafts else []

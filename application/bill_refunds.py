@@ -6,7 +6,7 @@ from application.bills import own_bill
 from application.books import Books, Command, Transaction
 from application.commands import Ask, Details, canonical, check_text
 from application.payment_places import Place, payment_command, posted_on_both, three
-from domain.bills import payments
+from domain.bills import refunds
 from domain.bills.biller import RefundLost, RefundRepaid
 from domain.bills.payments import OnAccount
 from domain.money import minor_units_of
@@ -38,7 +38,7 @@ def charged_back(ask: Ask, place: Place, reason: str | None) -> Command:
     def decide(books: Books) -> list[Transaction]:
         check_text("reason", reason)
         bill, account, terms = three(books, place)
-        made = payments.charged_back(bill, account, terms, place.payment_id)
+        made = refunds.charged_back(bill, account, terms, place.payment_id)
         return posted_on_both(books, ask, place, made, details=Details(reason=reason))
 
     return payment_command(ask, "payments/charged-back", place, decide, reason=reason)
@@ -50,7 +50,7 @@ def chargeback_lost(ask: Ask, place: Place, reason: str | None) -> Command:
     def decide(books: Books) -> list[Transaction]:
         check_text("reason", reason)
         bill, account, terms = three(books, place)
-        made = payments.chargeback_lost(bill, account, terms, place.payment_id)
+        made = refunds.chargeback_lost(bill, account, terms, place.payment_id)
         return posted_on_both(books, ask, place, made, details=Details(reason=reason))
 
     return payment_command(ask, "payments/chargeback-lost", place, decide, reason=reason)
@@ -63,7 +63,7 @@ def refund_received(ask: Ask, place: Place, amount: Decimal) -> Command:
         bill, account, terms = three(books, place)
         currency = bill.standing.currency
         minor_units = minor_units_of(amount, currency)
-        made = payments.refund_received(bill, account, terms, place.payment_id, minor_units)
+        made = refunds.refund_received(bill, account, terms, place.payment_id, minor_units)
         repaid = RefundRepaid(
             terms=terms, payment_id=place.payment_id, amount=minor_units, currency=currency
         )
@@ -81,7 +81,7 @@ def refund_lost(ask: Ask, place: Place, amount: Decimal, reason: str | None) -> 
         bill, _, terms = three(books, place)
         currency = bill.standing.currency
         minor_units = minor_units_of(amount, currency)
-        facts = payments.refund_lost(bill, place.payment_id, minor_units)
+        facts = refunds.refund_lost(bill, place.payment_id, minor_units)
         lost = RefundLost(
             terms=terms, payment_id=place.payment_id, amount=minor_units, currency=currency
         )
@@ -98,5 +98,5 @@ def refund(
     books: Books, ask: Ask, place: Place, amount: int, *, details: Details
 ) -> list[Transaction]:
     bill, account, terms = three(books, place)
-    made = payments.refund(bill, account, terms, place.payment_id, amount)
+    made = refunds.refund(bill, account, terms, place.payment_id, amount)
     return posted_on_both(books, ask, place, made, details=details)

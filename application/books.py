@@ -17,6 +17,7 @@ from domain import customer as customers
 from domain import periods
 from domain.account import Account
 from domain.account_facts import AccountFact
+from domain.banking_calendar import WEEKENDS, Calendar
 from domain.customer import Customer
 from domain.facts import Fact
 from domain.holds import expire_holds
@@ -98,10 +99,13 @@ class Command(msgspec.Struct, kw_only=True):
 class Books:
     """States and claims, as the decisions so far have left them; a refused one is taken back.
 
-    Only the streams and claims that the commands named are here.
+    Only the streams and claims that the commands named are here. `calendar` is the bank's.
     """
 
-    __slots__ = ("_claims", "_new_claims", "_states", "_undo", "changed", "now", "today")
+    __slots__ = (
+        *("_claims", "_new_claims", "_states", "_undo"),
+        *("calendar", "changed", "now", "today"),
+    )
 
     def __init__(
         self,
@@ -109,6 +113,7 @@ class Books:
         claims: dict[str, str],
         today: dt.date,
         now: dt.datetime,
+        calendar: Calendar = WEEKENDS,
     ) -> None:
         self._states = states
         self._claims = claims
@@ -117,6 +122,7 @@ class Books:
         self.changed: set[str] = set()
         self.today = today
         self.now = now
+        self.calendar = calendar
 
     def keep(self) -> None:
         """What was decided since the last `keep` stands."""

@@ -30,6 +30,7 @@ from application.aggregates import Aggregate
 from application.books import Answer, Books, Command
 from application.decisions import KnownCommands, decide_together
 from application.state_cache import StateCache
+from domain.banking_calendar import WEEKENDS, Calendar
 
 QUEUE_MAX: Final = 20_000
 BATCH_MAX: Final = 512
@@ -73,9 +74,17 @@ class _Decided(msgspec.Struct):
 class Writer:
     """The writer of one process. Any number of processes are correct together."""
 
-    def __init__(self, conninfo: str, *, zone: dt.tzinfo = dt.UTC, cache_max: int = 200_000):
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        zone: dt.tzinfo = dt.UTC,
+        calendar: Calendar = WEEKENDS,
+        cache_max: int = 200_000,
+    ):
         self._conninfo = conninfo
         self._zone = zone
+        self._calendar = calendar
         self._cache = StateCache(cache_max)
         self._queue: deque[_Waiting] = deque()
         self._running: list[_Waiting] = []
@@ -314,9 +323,8 @@ class Writer:
     ) -> _Decided:
         rows = append.Batch(head, append.next_instant(head))
         claims = dict(found.claims)
-        books = Books(
-            states, claims, clock.business_date(rows.recorded_at, self._zone), rows.recorded_at
-        )
+        today = clock.business_date(rows.recorded_at, self._zone)
+        books = Books(states, claims, today, rows.recorded_at, self._calendar)
         answers = [
             decide_together(w.commands, w.linked, books, found.commands, rows, again) for w in batch
         ]

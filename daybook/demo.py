@@ -117,6 +117,7 @@ async def _load(conninfo: str, settings: Settings) -> Loaded:
             keyring=open_keyring(conninfo, settings.kek, settings.data),
             today=clock.business_date(clock.now(), settings.time_zone),
             zone=settings.time_zone,
+            calendar=settings.calendar,
             password_hash=await passwords.hash(DEMO_PASSWORD),
         )
     finally:

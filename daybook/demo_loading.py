@@ -24,6 +24,7 @@ from daybook.demo_habits import Step
 from daybook.demo_loans import STATES, DemoLoan, commands_of
 from daybook.demo_people import CUSTOMERS, Person
 from daybook.loading import Told, answered, ask, fresh_ids, register, told
+from domain.banking_calendar import WEEKENDS, Calendar
 from domain.customer import Role
 from domain.money import decimal_of
 from readmodels.stream_history import original
@@ -82,6 +83,7 @@ async def load_demo(
     keyring: Keyring,
     today: dt.date,
     zone: dt.tzinfo,
+    calendar: Calendar = WEEKENDS,
     password_hash: str,
     seed: int = SEED,
     customers: int = CUSTOMERS,
@@ -101,7 +103,7 @@ async def load_demo(
             if await (await connection.execute("SELECT 1 FROM commits LIMIT 1")).fetchone():
                 raise DemoRefused("this database holds books already; the demo needs an empty one")
             plan = Plan(seed, today, customers)
-        writer = Writer(conninfo, zone=zone)
+        writer = Writer(conninfo, zone=zone, calendar=calendar)
         writer.start()
         try:
             loading = _Loading(writer, connection, keyring, password_hash)

@@ -88,7 +88,7 @@ async def _reconcile(
         found.append(made)
         return Ask(SYSTEM, lambda _: Answer(200, b"{}"), lambda refusal: Answer(409, b"{}"))
 
-    writer = Writer(conninfo, zone=settings.time_zone)
+    writer = Writer(conninfo, zone=settings.time_zone, calendar=settings.calendar)
     writer.start()
     try:
         async with open_pool(conninfo, name="reconcile", size=CONNECTIONS) as pool:

@@ -16,6 +16,7 @@ from application.payment_places import Place, place_in
 from domain import account
 from domain import customer as customers
 from domain.account import Account
+from domain.banking_calendar import WEEKENDS, Calendar
 from domain.bills.autopay import Autopay, due_payments
 from domain.bills.bill import Bill
 from domain.bills.biller import BillerTerms
@@ -44,7 +45,8 @@ def ask(actor: Actor = SYSTEM) -> Ask:
 class Desk:
     """A bank of one customer, 7, in EUR; amounts of the tests are cents unless they say otherwise."""
 
-    def __init__(self, today: dt.date = dt.date(2024, 3, 1)) -> None:
+    def __init__(self, today: dt.date = dt.date(2024, 3, 1), calendar: Calendar = WEEKENDS) -> None:
+        self.calendar = calendar
         self.now = dt.datetime.combine(today, dt.time(12), dt.UTC)
         self.states: dict[str, Any] = {customers.stream_of(7): Customer(7, "user", 1)}
         self.claims: dict[str, str] = {}
@@ -70,7 +72,7 @@ class Desk:
         states = {stream: self.states[stream] for stream in command.streams}
         claims = {name: self.claims[name] for name in command.claims if name in self.claims}
         self.now += dt.timedelta(seconds=1)
-        posted = command.decide(Books(states, claims, self.today, self.now))
+        posted = command.decide(Books(states, claims, self.today, self.now, self.calendar))
         assert set(claims) <= set(command.claims), "a claim was taken that was not named"
         self.states |= states
         self.claims |= claims

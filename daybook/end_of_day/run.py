@@ -129,7 +129,9 @@ async def end_days(
     Raises `EndOfDayRefused` where a day cannot be ended, or not now; what was done until then stays.
     """
     async with _alone(bank.conninfo), _connected(bank.conninfo) as connection:
-        writer = Writer(bank.conninfo, zone=bank.zone, cache_max=STATES_KEPT)
+        writer = Writer(
+            bank.conninfo, zone=bank.zone, calendar=bank.calendar, cache_max=STATES_KEPT
+        )
         writer.start()
         try:
             for date in dates:

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from domain.banking_calendar import Calendar
 from domain.bills.bill_refusals import BillerInactive, BillerNotFound, TermsContradictory
 from domain.bills.references import ANY, ReferenceFormat, check_format
 from domain.facts import Fact, stored_as
@@ -226,11 +227,12 @@ def is_within_limits(terms: BillerTerms, amount: int, currency: str) -> bool:
     return (low is None or major >= low) and (high is None or major <= high)
 
 
-def settlement_date(terms: BillerTerms, captured_on: dt.date) -> dt.date:
-    """The day on which the bank pays the biller: so many days after, Saturdays and Sundays apart."""
+def settlement_date(terms: BillerTerms, captured_on: dt.date, calendar: Calendar) -> dt.date:
+    """The day on which the bank pays the biller: so many business days after.
+
+    Where that is none, it is paid at the end of the day itself, whichever that is.
+    """
     day = captured_on
     for _ in range(terms.settlement_days):
-        day += dt.timedelta(days=1)
-        while day.weekday() >= 5:
-            day += dt.timedelta(days=1)
+        day = calendar.following(day + dt.timedelta(days=1))
     return day

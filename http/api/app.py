@@ -228,7 +228,7 @@ async def _opened(
         await revoked.start()
         stack.push_async_callback(revoked.stop)
         limits = await stack.enter_async_context(_sign_in_limits(configuration.redis_url))
-        writer = Writer(conninfo, zone=configuration.time_zone)
+        writer = Writer(conninfo, zone=configuration.time_zone, calendar=configuration.calendar)
         writer.start()
         stack.push_async_callback(writer.stop)
         carriers = await stack.enter_async_context(

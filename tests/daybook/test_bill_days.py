@@ -11,12 +11,13 @@ import pytest
 from application import autopay, bills
 from application.autopay import WantedRule
 from application.bill_payments import authorise
-from application.billers import register_biller
+from application.billers import change_biller, register_biller
 from application.bills import Outcome, PresentedBill
 from application.clock import now
 from application.payment_places import Place
 from daybook.end_of_day import bills as steps
 from daybook.end_of_day.run import Bank, DayRun, end_days
+from domain.banking_calendar import WEEKENDS, Calendar
 from domain.bills.biller import BillerTerms
 from ledger.trial_balance import trial_balance
 from tests import bank as banks
@@ -29,7 +30,6 @@ STEPS = (steps.AUTOPAY, steps.LATE_FEES, steps.SETTLEMENTS)
 
 
 def end(conninfo: str, *dates: dt.date) -> list[DayRun]:
-    """One run for all of the days: a second right after it could find the first not quite gone."""
     runs: list[DayRun] = []
     asyncio.run(end_days(Bank(conninfo=conninfo, steps=STEPS), dates, ended=runs.append))
     return runs
@@ -143,3 +143,19 @@ def test_billers_are_paid_what_is_due_to_them_net_where_so_agreed(conninfo: str)
         facts = [r.event.fact for r in read_log(conninfo)]
         settled = [f.payment_ids for f in facts if f.TAG == "biller.settled.1"]
         assert sorted(settled) == [(1,), (2, 3)]
+
+
+def test_a_biller_is_not_paid_on_a_holiday_of_the_bank(conninfo: str) -> None:
+    """The writer knows the calendar, so what it captures is settled by it."""
+    days = frozenset(TODAY + dt.timedelta(days=n) for n in range(1, 8))
+    with banks.Bank(conninfo, calendar=Calendar(days)) as bank:
+        made = Bills(bank)
+        power = BillerTerms(name="Power", currencies=("EUR",), settlement_days=1)
+        made.do(change_biller(ask(), 1, power))
+        made.present(1, 1, 20, TODAY)
+        made.pay(1, 1, 20, 1)
+
+        captured = [r.event.fact.payment for r in bank.log() if "captured" in r.event.fact.TAG]
+
+    expected = WEEKENDS.following(TODAY + dt.timedelta(days=8))
+    assert [payment.settles_on for payment in captured] == [expected]
