@@ -13,20 +13,8 @@ from api.accounts import HolderOut
 from api.bill_readings import UpcomingBill, upcoming_out
 from api.call import Call, told
 from api.documents import answers, described
-from api.parameters import (
-    AsOf,
-    Cursor,
-    KnownAt,
-    Limit,
-    Place,
-    cursor_for,
-    id_of,
-    limit_of,
-    next_page,
-    refuse,
-    text_of,
-    value_of_cursor,
-)
+from api.pages import Cursor, Limit, Place, page_of, steady_page_of, told_page
+from api.parameters import AsOf, KnownAt, id_of, refuse, text_of
 from api.transaction_filters import FiltersIn, filters_of
 from api.visibility import check_account, reading
 from domain.account_facts import Restriction, Status
@@ -131,28 +119,25 @@ async def list_accounts(
 ) -> ASGIApp:
     """One's own; staff see all. By rising number."""
     actor = request.actor
-    wanted, size = id_of("user_id", user_id), limit_of(limit)
+    wanted, page = id_of("user_id", user_id), page_of(limit, cursor)
     if status is not None and status not in STATUSES:
         refuse("status", f"Expected one of {', '.join(STATUSES)}.")
     if actor.role == "user":
         if wanted not in (None, actor.user_id):
             return told([])
         wanted = actor.user_id
-    after = value_of_cursor(cursor, Place) or 0
     async with reading(request) as (connection, moment):
         rows = await accounts.accounts_of(
             connection,
             user_id=wanted,
             reference=text_of("reference", reference),
             status=status,
-            limit=size + 1,
-            after=after,
+            limit=page.rows,
+            after=page.place or 0,
         )
-    link = None
-    if len(rows) > size:
-        rows = rows[:size]
-        link = next_page(request, cursor_for(rows[-1].account_id))
-    return told([account_out(row) for row in rows], position=moment.head, link=link)
+    return told_page(
+        request, page, rows, shown=account_out, place=lambda row: row.account_id, moment=moment
+    )
 
 
 @get(
@@ -260,12 +245,11 @@ async def history(
     cursor: Cursor = None,
 ) -> ASGIApp:
     """Newest first, in the order of the books; each with the balance after it."""
-    size = limit_of(limit)
-    # The whole of a listing is as known at the moment of its first page.
-    place = value_of_cursor(cursor, tuple[dt.date, Place, dt.date, Place])
-    if place is not None:
-        as_of, known_at = place[2].isoformat(), str(place[3])
-    async with reading(request, account_id, as_of=as_of, known_at=known_at) as (connection, moment):
+    page = steady_page_of(limit, cursor, as_of, known_at, tuple[dt.date, Place])
+    async with reading(request, account_id, as_of=page.as_of, known_at=page.known_at) as (
+        connection,
+        moment,
+    ):
         await check_account(connection, request.actor, account_id)
         account = await accounts.account(connection, account_id)
         if account is None:
@@ -275,19 +259,16 @@ async def history(
             account_id,
             moment,
             filters=filters_of(filters, account.currency),
-            limit=size + 1,
-            before=None if place is None else (place[0], place[1]),
+            limit=page.rows,
+            before=page.place,
         )
-    link = None
-    if len(lines) > size:
-        lines = lines[:size]
-        last = lines[-1]
-        link = next_page(
-            request,
-            cursor_for((last.booking_date, last.position, moment.as_of, moment.known_at)),
-        )
-    return told(
-        [_line(line, account.currency) for line in lines], position=moment.known_at, link=link
+    return told_page(
+        request,
+        page,
+        lines,
+        shown=lambda line: _line(line, account.currency),
+        place=lambda line: (line.booking_date, line.position),
+        moment=moment,
     )
 
 

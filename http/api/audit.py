@@ -15,17 +15,8 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, told
 from api.documents import answers, described
-from api.parameters import (
-    Cursor,
-    Limit,
-    Place,
-    cursor_for,
-    id_of,
-    limit_of,
-    next_page,
-    refuse,
-    value_of_cursor,
-)
+from api.pages import END, Cursor, Limit, limit_of, page_of, told_page
+from api.parameters import id_of, refuse
 from api.visibility import WAIT_SECONDS, check_account, reading
 from application.commands import Actor
 from application.pools import borrowed
@@ -49,7 +40,6 @@ from readmodels.log_proofs import (
 from readmodels.reading import Connection
 
 POLL_SECONDS: Final = 0.05
-_NEWEST: Final = 2**62
 
 PositionIn = Annotated[
     str | None, QueryParameter(name="position", description="The position of an event.")
@@ -131,14 +121,12 @@ async def log(request: Call, after: AfterIn = None, limit: Limit = None) -> ASGI
 )
 async def checkpoints(request: Call, limit: Limit = None, cursor: Cursor = None) -> ASGIApp:
     """Every one that was signed, the newest first."""
-    size, before = limit_of(limit), value_of_cursor(cursor, Place) or _NEWEST
+    page = page_of(limit, cursor)
     async with borrowed(request.bank.reads) as connection:
-        found = await checkpoints_before(connection, before, size + 1)
-    link = None
-    if len(found) > size:
-        found = found[:size]
-        link = next_page(request, cursor_for(found[-1].size))
-    return told([checkpoint_out(each) for each in found], link=link)
+        found = await checkpoints_before(connection, page.place or END, page.rows)
+    return told_page(
+        request, page, found, shown=checkpoint_out, place=lambda each: each.size, moment=None
+    )
 
 
 @get(

@@ -14,17 +14,8 @@ from api.bill_readings import UserIn
 from api.bills import written_for
 from api.call import Call, asked_by, told
 from api.documents import answers, described
-from api.parameters import (
-    Cursor,
-    Id,
-    Limit,
-    Place,
-    cursor_for,
-    id_of,
-    limit_of,
-    next_page,
-    value_of_cursor,
-)
+from api.pages import Cursor, Limit, page_of, told_page
+from api.parameters import Id, id_of
 from api.strict_json import Amount, encode
 from api.visibility import autopay_for, check_user, reading
 from application import autopay, billers
@@ -132,22 +123,22 @@ async def list_rules(
     request: Call, user_id: UserIn = None, limit: Limit = None, cursor: Cursor = None
 ) -> ASGIApp:
     """One's own; staff see all. By rising number."""
-    actor, size = request.actor, limit_of(limit)
+    actor, page = request.actor, page_of(limit, cursor)
     wanted = id_of("user_id", user_id)
     if actor.role == "user":
         check_user(actor, wanted or actor.user_id)
         wanted = actor.user_id
-    after = value_of_cursor(cursor, Place) or 0
     async with reading(request, user_id=wanted) as (connection, moment):
         found = await billers_view.autopay_rules(
-            connection, user_id=wanted, limit=size + 1, after=after
+            connection, user_id=wanted, limit=page.rows, after=page.place or 0
         )
-    link = None
-    if len(found) > size:
-        found = found[:size]
-        link = next_page(request, cursor_for(found[-1].autopay_id))
-    return told(
-        [autopay_out(rule.autopay_id, rule.rule) for rule in found], position=moment.head, link=link
+    return told_page(
+        request,
+        page,
+        found,
+        shown=lambda row: autopay_out(row.autopay_id, row.rule),
+        place=lambda row: row.autopay_id,
+        moment=moment,
     )
 
 

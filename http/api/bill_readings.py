@@ -12,19 +12,8 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.bills import BillOut, bill_out
 from api.call import Call, told
 from api.documents import answers, described
-from api.parameters import (
-    AsOf,
-    Cursor,
-    KnownAt,
-    Limit,
-    Place,
-    cursor_for,
-    id_of,
-    limit_of,
-    next_page,
-    refuse,
-    value_of_cursor,
-)
+from api.pages import END, Cursor, Limit, steady_page_of, told_page
+from api.parameters import AsOf, KnownAt, id_of, refuse
 from api.visibility import bill_for, check_user, place_for, reading
 from domain.bills.bill_facts import BillStatus, PaymentState, PaymentStatus
 from domain.bills.bill_refusals import BillNotFound, PaymentNotFound
@@ -110,16 +99,12 @@ async def list_bills(
     cursor: Cursor = None,
 ) -> ASGIApp:
     """One's own; staff see all. By rising number; `overdue` are open bills past their due date."""
-    actor, size = request.actor, limit_of(limit)
+    actor, page = request.actor, steady_page_of(limit, cursor, as_of, known_at)
     wanted = id_of("user_id", user_id)
     if actor.role == "user":
         check_user(actor, wanted or actor.user_id)
         wanted = actor.user_id
-    # The whole of a listing is as known at the moment of its first page.
-    place = value_of_cursor(cursor, tuple[Place, dt.date, Place])
-    if place is not None:
-        as_of, known_at = place[1].isoformat(), str(place[2])
-    async with reading(request, user_id=wanted, as_of=as_of, known_at=known_at) as (
+    async with reading(request, user_id=wanted, as_of=page.as_of, known_at=page.known_at) as (
         connection,
         moment,
     ):
@@ -129,14 +114,17 @@ async def list_bills(
             user_id=wanted,
             biller_id=id_of("biller_id", biller_id),
             status=_one_of("status", status, BILL_STATUSES),
-            limit=size + 1,
-            after=0 if place is None else place[0],
+            limit=page.rows,
+            after=page.place or 0,
         )
-    link = None
-    if len(rows) > size:
-        rows = rows[:size]
-        link = next_page(request, cursor_for((rows[-1].bill_id, moment.as_of, moment.known_at)))
-    return told([_bill(row, moment.as_of) for row in rows], position=moment.known_at, link=link)
+    return told_page(
+        request,
+        page,
+        rows,
+        shown=lambda row: _bill(row, moment.as_of),
+        place=lambda row: row.bill_id,
+        moment=moment,
+    )
 
 
 @get(
@@ -235,11 +223,8 @@ async def _history(
     limit: str | None,
     cursor: str | None,
 ) -> ASGIApp:
-    size = limit_of(limit)
-    place = value_of_cursor(cursor, tuple[Place, dt.date, Place])
-    if place is not None:
-        as_of, known_at = place[1].isoformat(), str(place[2])
-    async with reading(call, user_id=user_id, as_of=as_of, known_at=known_at) as (
+    page = steady_page_of(limit, cursor, as_of, known_at)
+    async with reading(call, user_id=user_id, as_of=page.as_of, known_at=page.known_at) as (
         connection,
         moment,
     ):
@@ -248,14 +233,12 @@ async def _history(
             moment,
             user_id=user_id,
             status=_one_of("status", status, PAYMENT_STATUSES),
-            limit=size + 1,
-            **({} if place is None else {"before": place[0]}),
+            limit=page.rows,
+            before=page.place or END,
         )
-    link = None
-    if len(rows) > size:
-        rows = rows[:size]
-        link = next_page(call, cursor_for((rows[-1].payment_id, moment.as_of, moment.known_at)))
-    return told([payment_out(row) for row in rows], position=moment.known_at, link=link)
+    return told_page(
+        call, page, rows, shown=payment_out, place=lambda row: row.payment_id, moment=moment
+    )
 
 
 @get(

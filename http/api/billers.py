@@ -10,17 +10,8 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, asked_by, told, written
 from api.documents import answers, described
-from api.parameters import (
-    Cursor,
-    Limit,
-    Place,
-    Text,
-    Word,
-    cursor_for,
-    limit_of,
-    next_page,
-    value_of_cursor,
-)
+from api.pages import Cursor, Limit, page_of, told_page
+from api.parameters import Text, Word
 from api.strict_json import Amount, Rate, encode
 from api.visibility import reading
 from application import billers
@@ -188,14 +179,12 @@ async def change_biller(
 )
 async def list_billers(request: Call, limit: Limit = None, cursor: Cursor = None) -> ASGIApp:
     """By rising number."""
-    size, after = limit_of(limit), value_of_cursor(cursor, Place) or 0
+    page = page_of(limit, cursor)
     async with reading(request, transaction_id=_newest(request)) as (connection, moment):
-        found = await billers_view.billers(connection, limit=size + 1, after=after)
-    link = None
-    if len(found) > size:
-        found = found[:size]
-        link = next_page(request, cursor_for(found[-1].biller_id))
-    return told([_out(biller) for biller in found], position=moment.head, link=link)
+        found = await billers_view.billers(connection, limit=page.rows, after=page.place or 0)
+    return told_page(
+        request, page, found, shown=_out, place=lambda biller: biller.biller_id, moment=moment
+    )
 
 
 @get(

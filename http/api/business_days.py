@@ -10,7 +10,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, told
 from api.documents import answers, described
-from api.parameters import Limit, limit_of
+from api.pages import Limit, limit_of
 from application.pools import borrowed
 from domain.business_days import Ended
 from domain.money import decimal_of

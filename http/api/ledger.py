@@ -11,18 +11,8 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, told
 from api.documents import answers, described
-from api.parameters import (
-    AsOf,
-    Cursor,
-    KnownAt,
-    Limit,
-    Place,
-    cursor_for,
-    id_of,
-    limit_of,
-    next_page,
-    value_of_cursor,
-)
+from api.pages import Cursor, Limit, steady_page_of, told_page
+from api.parameters import AsOf, KnownAt, id_of
 from api.visibility import reading
 from domain.money import decimal_of
 from ledger.chart_of_accounts import CHART, AccountKind
@@ -172,27 +162,25 @@ async def journal(
     cursor: Cursor = None,
 ) -> ASGIApp:
     """Entries with their postings, newest first."""
-    size = limit_of(limit)
-    place = value_of_cursor(cursor, tuple[Place, dt.date, Place])
-    if place is not None:
-        as_of, known_at = place[1].isoformat(), str(place[2])
+    page = steady_page_of(limit, cursor, as_of, known_at)
     wanted = id_of("account_id", account_id)
     touched = () if wanted is None else (wanted,)
-    async with reading(request, *touched, as_of=as_of, known_at=known_at) as (connection, moment):
+    async with reading(request, *touched, as_of=page.as_of, known_at=page.known_at) as (
+        connection,
+        moment,
+    ):
         rows = await journal_view.journal(
             connection,
             moment=moment,
             ledger_account=id_of("ledger_account", ledger_account),
             account_id=wanted,
             transaction_id=id_of("transaction_id", transaction_id),
-            limit=size + 1,
-            before=None if place is None else place[0],
+            limit=page.rows,
+            before=page.place,
         )
-    link = None
-    if len(rows) > size:
-        rows = rows[:size]
-        link = next_page(request, cursor_for((rows[-1].position, moment.as_of, moment.known_at)))
-    return told([_entry(row) for row in rows], position=moment.known_at, link=link)
+    return told_page(
+        request, page, rows, shown=_entry, place=lambda row: row.position, moment=moment
+    )
 
 
 def _entry(row: JournalEntryRow) -> JournalEntryOut:

@@ -23,21 +23,8 @@ from api.loan_forms import (
     payoff_out,
     product_out,
 )
-from api.parameters import (
-    AsOf,
-    Cursor,
-    KnownAt,
-    Limit,
-    Place,
-    cursor_for,
-    date_of,
-    id_of,
-    limit_of,
-    next_page,
-    refuse,
-    text_of,
-    value_of_cursor,
-)
+from api.pages import Cursor, Limit, page_of, told_page
+from api.parameters import AsOf, KnownAt, date_of, id_of, refuse, text_of
 from api.visibility import check_loan, mark_of_loan, reading
 from domain.loans.arrears import bucket_of
 from domain.loans.history import Lived
@@ -149,7 +136,7 @@ async def listed(
     """A customer's own; staff see all. By rising id."""
     if in_arrears is not None and in_arrears not in Flag:
         refuse("in_arrears", "Expected true or false.")
-    size, after = limit_of(limit), value_of_cursor(cursor, Place) or 0
+    page = page_of(limit, cursor)
     wanted = id_of("user_id", user_id)
     actor = request.actor
     mine = actor.user_id if actor.role == "user" else wanted
@@ -159,12 +146,16 @@ async def listed(
             user_id=mine,
             status=text_of("status", status),
             in_arrears=Flag.get(in_arrears or "false", False),
-            limit=size + 1,
-            after=after,
+            limit=page.rows,
+            after=page.place or 0,
         )
-    link = next_page(request, cursor_for(rows[size - 1].loan_id)) if len(rows) > size else None
-    return told(
-        [loan_listed(row, moment) for row in rows[:size]], position=moment.known_at, link=link
+    return told_page(
+        request,
+        page,
+        rows,
+        shown=lambda row: loan_listed(row, moment),
+        place=lambda row: row.loan_id,
+        moment=moment,
     )
 
 

@@ -1,7 +1,5 @@
-"""What stands in a request beside its body: query parameters, path ids, the idempotency key, cursors."""
+"""What stands in a request beside its body: query parameters, path ids, the idempotency key."""
 
-import base64
-import binascii
 import datetime as dt
 import re
 from typing import Annotated, Any, Final, NoReturn, TypeAlias
@@ -13,13 +11,9 @@ from api.gate import TWICE
 from api.strict_json import BodyRefused, FieldError
 
 ID_MAX: Final = 2**53 - 1
-LIMIT_MAX: Final = 200
-LIMIT: Final = 50
 KEY_LENGTH_MAX: Final = 255
 TEXT_LENGTH_MAX: Final = 200
 
-# A place in a list, as a cursor holds it.
-Place: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=ID_MAX)]
 Id: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=ID_MAX, examples=[1])]
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Word: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -37,13 +31,6 @@ KnownAt: TypeAlias = Annotated[
         name="known_at",
         description="What was known then: an instant (RFC 3339, with offset) or a position.",
     ),
-]
-Limit: TypeAlias = Annotated[
-    str | None, QueryParameter(name="limit", description=f"1 to {LIMIT_MAX}; {LIMIT} if not given.")
-]
-Cursor: TypeAlias = Annotated[
-    str | None,
-    QueryParameter(name="cursor", description="From the Link header of the page before."),
 ]
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -76,8 +63,8 @@ def date_of(name: str, text: str | None) -> dt.date | None:
 def known_at_of(text: str | None) -> dt.datetime | int | None:
     if text is None:
         return None
-    if _WHOLE.fullmatch(text):
-        return int(text)
+    if (position := whole_of(text)) is not None:
+        return position
     if _INSTANT.fullmatch(text):
         try:
             return dt.datetime.fromisoformat(text)
@@ -90,20 +77,18 @@ def known_at_of(text: str | None) -> dt.datetime | int | None:
     )
 
 
-def limit_of(text: str | None) -> int:
-    if text is None:
-        return LIMIT
-    if _WHOLE.fullmatch(text) and 1 <= int(text) <= LIMIT_MAX:
-        return int(text)
-    refuse("limit", f"Expected a whole number from 1 to {LIMIT_MAX}.")
+def whole_of(text: str) -> int | None:
+    """The whole number that is written, in the one way to write it; None for anything else."""
+    return int(text) if _WHOLE.fullmatch(text) else None
 
 
 def id_of(name: str, text: str | None) -> int | None:
     if text is None:
         return None
-    if _WHOLE.fullmatch(text) and 1 <= int(text) <= ID_MAX:
-        return int(text)
-    refuse(name, "Expected the number of something.")
+    number = whole_of(text)
+    if number is None or not 1 <= number <= ID_MAX:
+        refuse(name, "Expected the number of something.")
+    return number
 
 
 def text_of(name: str, text: str | None) -> str | None:
@@ -111,22 +96,6 @@ def text_of(name: str, text: str | None) -> str | None:
     if text is None or (0 < len(text) <= TEXT_LENGTH_MAX and text.isprintable()):
         return text
     refuse(name, "Expected a short printable text.")
-
-
-def cursor_for(value: Any) -> str:
-    """An opaque text for where the next page begins."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(value)).rstrip(b"=").decode()
-
-
-def value_of_cursor(text: str | None, kind: Any) -> Any:
-    """What `cursor_for` was given. A cursor of another list, or a made-up one, is refused."""
-    if text is None:
-        return None
-    try:
-        raw = base64.urlsafe_b64decode(text[:512] + "=" * (-len(text) % 4))
-        return msgspec.json.decode(raw, type=kind, strict=True)
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
-        refuse("cursor", "This cursor is from no page of this list.")
 
 
 def key_of(header: bytes | None) -> str | None:
@@ -162,14 +131,3 @@ def check_query(scope: Any, taken: frozenset[str]) -> None:
         if name in seen:
             refuse(name, "The parameter stands twice.")
         seen.add(name)
-
-
-def next_page(request: Any, cursor: str) -> str:
-    """The Link header to the next page: this very address, with the cursor."""
-    query = [
-        part
-        for part in request.scope["query_string"].decode("latin-1").split("&")
-        if part and part.partition("=")[0] != "cursor"
-    ]
-    address = f"{request.scope['path']}?{'&'.join([*query, f'cursor={cursor}'])}"
-    return f'<{address}>; rel="next"'

@@ -11,17 +11,8 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, asked_by, recorded_at, told, told_answer, written
 from api.documents import answers, described
-from api.parameters import (
-    Cursor,
-    Limit,
-    Text,
-    cursor_for,
-    limit_of,
-    next_page,
-    refuse,
-    text_of,
-    value_of_cursor,
-)
+from api.pages import END, Cursor, Limit, page_of, told_page
+from api.parameters import Text, refuse, text_of
 from api.problems import NotYetRead
 from api.reconciling import Reconciled, Reconciler
 from api.strict_json import encode
@@ -41,7 +32,6 @@ Gateway = Annotated[str | None, QueryParameter(name="gateway", description="Of t
 Status = Annotated[
     str | None, QueryParameter(name="status", description="open or resolved; both if not given.")
 ]
-NUMBER_MAX: Final = 2**53 - 1
 
 
 class Reconciling(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -170,14 +160,19 @@ async def reconciliations(
     request: Call, name: FromPath[str], limit: Limit = None, cursor: Cursor = None
 ) -> ASGIApp:
     """Newest first."""
-    size = limit_of(limit)
-    before = value_of_cursor(cursor, int) or NUMBER_MAX
+    page = page_of(limit, cursor)
     async with reading(request) as (connection, moment):
-        rows = await work_items.reconciliations(connection, name, before=before, limit=size)
-    link = None
-    if len(rows) == size:
-        link = next_page(request, cursor_for(rows[-1].reconciliation_id))
-    return told([_reconciliation(row) for row in rows], position=moment.known_at, link=link)
+        rows = await work_items.reconciliations(
+            connection, name, before=page.place or END, limit=page.rows
+        )
+    return told_page(
+        request,
+        page,
+        rows,
+        shown=_reconciliation,
+        place=lambda row: row.reconciliation_id,
+        moment=moment,
+    )
 
 
 @get(
@@ -194,18 +189,24 @@ async def list_work_items(
     """Differences with gateways, the oldest first."""
     if status not in (None, "open", "resolved"):
         refuse("status", "Expected open or resolved.")
-    size = limit_of(limit)
+    page = page_of(limit, cursor)
     async with reading(request) as (connection, moment):
         rows = await work_items.work_items(
             connection,
             gateway=text_of("gateway", gateway),
             is_open=None if status is None else status == "open",
-            after=value_of_cursor(cursor, int) or 0,
-            limit=size,
+            after=page.place or 0,
+            limit=page.rows,
         )
-    link = next_page(request, cursor_for(rows[-1].work_item_id)) if len(rows) == size else None
     today = request.bank.today()
-    return told([_out(row, today) for row in rows], position=moment.known_at, link=link)
+    return told_page(
+        request,
+        page,
+        rows,
+        shown=lambda row: _out(row, today),
+        place=lambda row: row.work_item_id,
+        moment=moment,
+    )
 
 
 @get(

@@ -10,7 +10,8 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call
 from api.documents import answers, described
-from api.parameters import AsOf, KnownAt, Limit, date_of, id_of, limit_of, refuse
+from api.pages import Limit, limit_of
+from api.parameters import AsOf, KnownAt, date_of, id_of, refuse
 from api.report_forms import FormatIn, in_major_units, told_csv, told_report, wants_csv, wire_form
 from api.visibility import check_account, check_user, reading
 from domain.refusals import AccountNotFound

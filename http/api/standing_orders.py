@@ -12,18 +12,8 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, asked_by, told, written
 from api.documents import answers, described
-from api.parameters import (
-    Cursor,
-    Id,
-    Limit,
-    Place,
-    Text,
-    cursor_for,
-    id_of,
-    limit_of,
-    next_page,
-    value_of_cursor,
-)
+from api.pages import END, Cursor, Limit, page_of, told_page
+from api.parameters import Id, Text, id_of
 from api.strict_json import Amount, encode
 from api.visibility import account_of_order, check_account, reading
 from application import standing_orders
@@ -250,7 +240,7 @@ async def list_orders(
     """The caller's own, the newest first; staff see all."""
     actor = request.actor
     account_id = id_of("account_id", of_account)
-    wanted, before = limit_of(limit), value_of_cursor(cursor, Place)
+    page = page_of(limit, cursor)
     touched = () if account_id is None else (account_id,)
     async with reading(request, *touched) as (connection, moment):
         if account_id is not None:
@@ -259,13 +249,12 @@ async def list_orders(
             connection,
             account_id=account_id,
             user_id=actor.user_id if actor.role == "user" else None,
-            limit=wanted,
-            before=view.ID_MAX if before is None else before,
+            limit=page.rows,
+            before=page.place or END,
         )
-    link = None
-    if len(rows) == wanted:
-        link = next_page(request, cursor_for(rows[-1].order_id))
-    return told([order_out(row) for row in rows], position=moment.known_at, link=link)
+    return told_page(
+        request, page, rows, shown=order_out, place=lambda row: row.order_id, moment=moment
+    )
 
 
 @get(

@@ -9,21 +9,10 @@ from litestar import get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from api.call import Call, asked_by, told, written
+from api.call import Call, asked_by, written
 from api.documents import answers, described
-from api.parameters import (
-    AsOf,
-    Cursor,
-    KnownAt,
-    Limit,
-    Place,
-    cursor_for,
-    date_of,
-    limit_of,
-    next_page,
-    refuse,
-    value_of_cursor,
-)
+from api.pages import Cursor, Limit, page_of, told_page
+from api.parameters import AsOf, KnownAt, date_of, refuse
 from api.problems import StatementNotReproduced
 from api.statement_forms import (
     OTHER_FORMS,
@@ -180,20 +169,22 @@ async def issued_of_account(
     request: Call, account_id: FromPath[int], limit: Limit = None, cursor: Cursor = None
 ) -> ASGIApp:
     """By rising number."""
-    size, after = limit_of(limit), value_of_cursor(cursor, Place) or 0
+    page = page_of(limit, cursor)
     async with reading(request, account_id) as (connection, moment):
         await check_account(connection, request.actor, account_id)
         rows = await issued_statements.issued_of(
-            connection, account_id, after=after, limit=size + 1
+            connection, account_id, after=page.place or 0, limit=page.rows
         )
-    link = None
-    if len(rows) > size:
-        rows = rows[:size]
-        link = next_page(request, cursor_for(rows[-1].originator_version))
-    found = [
-        issued_out(account_id, row.event.fact, row.event.recorded_at, row.position) for row in rows
-    ]
-    return told(found, position=moment.head, link=link)
+    return told_page(
+        request,
+        page,
+        rows,
+        shown=lambda row: issued_out(
+            account_id, row.event.fact, row.event.recorded_at, row.position
+        ),
+        place=lambda row: row.originator_version,
+        moment=moment,
+    )
 
 
 @get(

@@ -11,18 +11,8 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, told
 from api.documents import answers, described
-from api.parameters import (
-    AsOf,
-    Cursor,
-    KnownAt,
-    Limit,
-    Place,
-    cursor_for,
-    id_of,
-    limit_of,
-    next_page,
-    value_of_cursor,
-)
+from api.pages import Cursor, Limit, steady_page_of, told_page
+from api.parameters import AsOf, KnownAt, id_of
 from api.transaction_filters import AccountIn, FiltersIn, FilterTexts, filters_of
 from api.visibility import check_account, check_transaction, check_user, reading
 from domain.money import decimal_of
@@ -104,16 +94,12 @@ async def _history(
     limit: str | None,
     cursor: str | None,
 ) -> ASGIApp:
-    size, account_id = limit_of(limit), id_of("account_id", account_text)
+    account_id = id_of("account_id", account_text)
     touched = () if account_id is None else (account_id,)
-    # The whole of a listing is as known at the moment of its first page.
-    place = value_of_cursor(cursor, tuple[Place, dt.date, Place])
-    if place is not None:
-        as_of, known_at = place[1].isoformat(), str(place[2])
-    async with reading(call, *touched, user_id=user_id, as_of=as_of, known_at=known_at) as (
-        connection,
-        moment,
-    ):
+    page = steady_page_of(limit, cursor, as_of, known_at)
+    async with reading(
+        call, *touched, user_id=user_id, as_of=page.as_of, known_at=page.known_at
+    ) as (connection, moment):
         currency = call.bank.currency
         if account_id is not None:
             await check_account(connection, call.actor, account_id)
@@ -128,15 +114,12 @@ async def _history(
             user_id=user_id,
             filters=filters,
             moment=moment,
-            limit=size + 1,
-            before=None if place is None else place[0],
+            limit=page.rows,
+            before=page.place,
         )
-    link = None
-    if len(rows) > size:
-        rows = rows[:size]
-        last = rows[-1].transaction_id
-        link = next_page(call, cursor_for((last, moment.as_of, moment.known_at)))
-    return told([transaction_out(row) for row in rows], position=moment.known_at, link=link)
+    return told_page(
+        call, page, rows, shown=transaction_out, place=lambda row: row.transaction_id, moment=moment
+    )
 
 
 @get(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.parameters import cursor_for
+from api.pages import cursor_for
 from tests.running_api import Person, RunningApi
 
 
