@@ -1,6 +1,6 @@
 """The report of the loan portfolio, as JSON or CSV."""
 
-from typing import Final
+from typing import Any, Final
 
 from litestar import get
 from litestar.types import ASGIApp, ControllerRouterHandler
@@ -8,7 +8,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.call import Call
 from api.documents import answers, described
 from api.parameters import AsOf, KnownAt
-from api.report_forms import FormatIn, in_major_units, told_csv, told_report, wants_csv, wire_form
+from api.report_forms import FormatIn, Table, told_report, wants_csv, wire_form
 from api.visibility import reading
 from readmodels.reports.loan_portfolio import LoanPortfolio, loan_portfolio
 
@@ -42,10 +42,12 @@ async def portfolio(
     as_csv = wants_csv(request, form)
     async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
         reports = await loan_portfolio(connection, moment)
-    if not as_csv:
-        return told_report(reports, moment.known_at)
-    rows = []
-    for report in in_major_units(reports):
+    return told_report(reports, PORTFOLIO, moment.known_at, as_csv=as_csv)
+
+
+def _rows(reports: list[Any]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for report in reports:
         currency = report["currency"]
         rows += [
             {"currency": currency, "section": "total", "name": name, "outstanding": report[name]}
@@ -59,7 +61,10 @@ async def portfolio(
             {"currency": currency, "section": "vintage", "name": row["vintage"], **row}
             for row in report["vintages"]
         ]
-    return told_csv(COLUMNS, rows, "loan-portfolio", moment.known_at)
+    return rows
+
+
+PORTFOLIO: Final = Table("loan-portfolio", COLUMNS, _rows)
 
 
 HANDLERS: Final[list[ControllerRouterHandler]] = [portfolio]

@@ -2,10 +2,10 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from types import UnionType
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 from litestar.params import QueryParameter
@@ -88,7 +88,23 @@ def _field(name: str, value: Any, currency: str) -> Any:
     return in_major_units(value, currency)
 
 
-def told_csv(
+class Table(NamedTuple):
+    """How a report stands in a table: its columns, and its rows as they are read from the report."""
+
+    name: str
+    columns: Sequence[str]
+    rows: Callable[[Any], Iterable[dict[str, Any]]]
+
+
+def told_report(report: Any, table: Table, position: int, *, as_csv: bool) -> Told:
+    """The report in major units, as JSON or as its table."""
+    said = in_major_units(report)
+    if not as_csv:
+        return told(said, position=position)
+    return _told_csv(table.columns, table.rows(said), table.name, position)
+
+
+def _told_csv(
     columns: Sequence[str], rows: Iterable[dict[str, Any]], name: str, position: int
 ) -> Told:
     """Rows of a report in major units. Texts are quoted and never a formula, numbers are neither."""
@@ -106,10 +122,6 @@ def told_csv(
         headers,
         media_type=b"text/csv; charset=utf-8; header=present",
     )
-
-
-def told_report(value: Any, position: int) -> Told:
-    return told(in_major_units(value), position=position)
 
 
 def _cell(value: Any) -> Any:

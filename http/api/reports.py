@@ -1,6 +1,7 @@
 """Reports: what the bank has and earns, what moved, what was spent. All on both axes of time."""
 
 import datetime as dt
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Final, get_args
 
@@ -12,7 +13,7 @@ from api.call import Call
 from api.documents import answers, described
 from api.pages import Limit, limit_of
 from api.parameters import AsOf, KnownAt, date_of, id_of, refuse
-from api.report_forms import FormatIn, in_major_units, told_csv, told_report, wants_csv, wire_form
+from api.report_forms import FormatIn, Table, told_report, wants_csv, wire_form
 from api.visibility import check_account, check_user, reading
 from domain.refusals import AccountNotFound
 from readmodels import accounts
@@ -71,11 +72,7 @@ async def balance_sheet(
     as_csv = wants_csv(request, form)
     async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
         sheets = await financial.balance_sheet(connection, moment)
-    if not as_csv:
-        return told_report(sheets, moment.known_at)
-    return _told_sections(
-        "balance-sheet", sheets, ("assets", "liabilities", "equity"), ("result",), moment
-    )
+    return told_report(sheets, BALANCE_SHEET, moment.known_at, as_csv=as_csv)
 
 
 @get(
@@ -94,11 +91,7 @@ async def income_statement(
     async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
         first = _first_day(booked_from, moment)
         statements = await financial.income_statement(connection, moment, first)
-    if not as_csv:
-        return told_report(statements, moment.known_at)
-    return _told_sections(
-        "income-statement", statements, ("income", "expense"), ("result",), moment
-    )
+    return told_report(statements, INCOME_STATEMENT, moment.known_at, as_csv=as_csv)
 
 
 @get(
@@ -117,11 +110,7 @@ async def cash_flow(
     async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
         first = _first_day(booked_from, moment)
         flows = await financial.cash_flow(connection, moment, first)
-    if not as_csv:
-        return told_report(flows, moment.known_at)
-    return _told_sections(
-        "cash-flow", flows, ("inflows", "outflows"), ("opening", "closing"), moment
-    )
+    return told_report(flows, CASH_FLOW, moment.known_at, as_csv=as_csv)
 
 
 @get(
@@ -152,11 +141,7 @@ async def summary_of_transactions(
             group_by=grouping,
             limit=size,
         )
-    if not as_csv:
-        return told_report(summary, moment.known_at)
-    columns = ("key", "currency", "count", "money_in", "money_out", "net", "largest", "mean")
-    rows = in_major_units(summary.groups)
-    return told_csv(columns, rows, "transaction-summary", moment.known_at)
+    return told_report(summary, SUMMARY, moment.known_at, as_csv=as_csv)
 
 
 @get(
@@ -179,10 +164,7 @@ async def spending(
         await _check_subject(request, connection, subject)
         first = _first_day(booked_from, moment, of_month=True)
         spent = await spend_by_category(connection, moment, subject, booked_from=first)
-    if not as_csv:
-        return told_report(spent, moment.known_at)
-    columns = ("category", "currency", "count", "spent", "spent_before", "change", "share")
-    return told_csv(columns, in_major_units(spent.categories), "spending", moment.known_at)
+    return told_report(spent, SPENDING, moment.known_at, as_csv=as_csv)
 
 
 @get(
@@ -211,18 +193,7 @@ async def analysis(
             quiet_days=days,
             limit=size,
         )
-    if not as_csv:
-        return told_report(found, moment.known_at)
-    columns = (
-        *("section", "kind", "account_id", "currency", "amount_from", "count", "amount"),
-        *("balance", "moved_on"),
-    )
-    rows = [
-        {"section": section, **row}
-        for section in ("volumes", "amounts", "largest", "quiet")
-        for row in in_major_units(getattr(found, section))
-    ]
-    return told_csv(columns, rows, "analysis", moment.known_at)
+    return told_report(found, ANALYSIS, moment.known_at, as_csv=as_csv)
 
 
 def _first_day(text: str | None, moment: Moment, *, of_month: bool = False) -> dt.date:
@@ -270,36 +241,57 @@ async def _check_subject(call: Call, connection: Connection, subject: Subject) -
         raise AccountNotFound(account_id=subject.account_id)
 
 
-def _told_sections(
-    name: str,
-    reports: list[Any],
-    sections: tuple[str, ...],
-    sums: tuple[str, ...],
-    moment: Moment,
-) -> ASGIApp:
-    """A report of sections as rows: each line of each, then the sums that are in none."""
-    rows: list[dict[str, Any]] = []
+def _rows_of_sections(
+    reports: list[dict[str, Any]], sections: tuple[str, ...], sums: tuple[str, ...]
+) -> Iterator[dict[str, Any]]:
+    """Each line of each section, then the sums that are in none."""
     for report in reports:
-        said = in_major_units(report)
-        currency = said["currency"]
+        currency = report["currency"]
         for section in sections:
-            for line in said[section]:
-                amount = line.get("balance", line.get("amount"))
-                title = line.get("name", line.get("kind"))
-                rows.append(
-                    {
-                        "currency": currency,
-                        "section": section,
-                        "ledger_account": line.get("ledger_account"),
-                        "name": title,
-                        "amount": amount,
-                    }
-                )
-        rows += [{"currency": currency, "section": each, "amount": said[each]} for each in sums]
+            for line in report[section]:
+                yield {
+                    "currency": currency,
+                    "section": section,
+                    "ledger_account": line.get("ledger_account"),
+                    "name": line.get("name", line.get("kind")),
+                    "amount": line.get("balance", line.get("amount")),
+                }
+        for name in sums:
+            yield {"currency": currency, "section": name, "amount": report[name]}
+
+
+def _in_sections(name: str, sections: tuple[str, ...], sums: tuple[str, ...]) -> Table:
     columns = ("currency", "section", "ledger_account", "name", "amount")
-    return told_csv(columns, rows, name, moment.known_at)
+    return Table(name, columns, lambda reports: _rows_of_sections(reports, sections, sums))
 
 
+BALANCE_SHEET: Final = _in_sections(
+    "balance-sheet", ("assets", "liabilities", "equity"), ("result",)
+)
+INCOME_STATEMENT: Final = _in_sections("income-statement", ("income", "expense"), ("result",))
+CASH_FLOW: Final = _in_sections("cash-flow", ("inflows", "outflows"), ("opening", "closing"))
+SUMMARY: Final = Table(
+    "transaction-summary",
+    ("key", "currency", "count", "money_in", "money_out", "net", "largest", "mean"),
+    lambda summary: summary["groups"],
+)
+SPENDING: Final = Table(
+    "spending",
+    ("category", "currency", "count", "spent", "spent_before", "change", "share"),
+    lambda spent: spent["categories"],
+)
+ANALYSIS: Final = Table(
+    "analysis",
+    (
+        *("section", "kind", "account_id", "currency", "amount_from", "count", "amount"),
+        *("balance", "moved_on"),
+    ),
+    lambda found: [
+        {"section": section, **row}
+        for section in ("volumes", "amounts", "largest", "quiet")
+        for row in found[section]
+    ],
+)
 HANDLERS: Final[list[ControllerRouterHandler]] = [
     balance_sheet,
     income_statement,
