@@ -25,7 +25,7 @@ from domain import (
 )
 from domain.account_facts import ACCOUNT_TYPES, TermsFact
 from domain.bills import autopay, bill, biller
-from domain.loans import loan
+from domain.loans import loan, loss_rates
 from domain.loans.loan_facts import Agreement
 
 
@@ -110,6 +110,16 @@ def _restored_plan(newest: Newest) -> Aggregate:
     return rate_plans.RatePlan(newest.fact.rates, newest.version)
 
 
+def _evolved_loss_rates(
+    state: loss_rates.LossRatePlan | None, fact: Any, _number: int
+) -> Aggregate:
+    return loss_rates.evolve(state, fact)
+
+
+def _restored_loss_rates(newest: Newest) -> Aggregate:
+    return loss_rates.LossRatePlan(newest.fact.changes, newest.version)
+
+
 def _restored_work_item(newest: Newest) -> Aggregate:
     state = work_items.evolve(None, newest.fact, newest.number)
     return msgspec.structs.replace(state, version=newest.version)
@@ -160,6 +170,7 @@ KINDS: Final[dict[str, Kind]] = {
         f"rate-plan-{account_type}": Kind(_evolved_plan, _restored_plan)
         for account_type in ACCOUNT_TYPES
     },
+    "loss": Kind(_evolved_loss_rates, _restored_loss_rates),
     "loan": Kind(loan.evolve, _restored_loan),
     "standing-order": Kind(standing_orders.evolve, _restored_order),
     "statements": Kind(statement.evolve, _restored_statements),

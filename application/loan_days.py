@@ -3,7 +3,9 @@
 from application.books import Books, Command, Transaction
 from application.commands import Ask, Details
 from application.lending import add_facts, check_currency, loan_command
+from application.loss_rates import loss_rates_of
 from domain import account as accounts
+from domain.loans import loss_rates
 from domain.loans.allocation import due_total, dues
 from domain.loans.arrears import catch_up, end_of_day
 from domain.loans.loan import Course, Loan
@@ -39,6 +41,9 @@ def end_loan_day(ask: Ask, loan_id: int, details: Details) -> Command:
     """What a day brings by itself: interest, what is late and what follows from that."""
 
     def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
-        return add_facts(books, posted, loan_id, end_of_day(loan, posted.value_date))
+        facts = end_of_day(loan, posted.value_date, loss_rates_of(books).changes)
+        return add_facts(books, posted, loan_id, facts)
 
-    return loan_command(ask, "loans/end-of-day", loan_id, details, decision)
+    return loan_command(
+        ask, "loans/end-of-day", loan_id, details, decision, more_streams=(loss_rates.STREAM,)
+    )

@@ -7,28 +7,33 @@ decision is made on them only if the loan has had no more since, and otherwise t
 import datetime as dt
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from application.books import Books, Command, Transaction
 from application.commands import Ask, Details, account_for, canonical
 from application.lending import check_currency, entry_of_fact, loan_command
+from application.loss_rates import loss_rates_of
 from domain import account as accounts
 from domain import business_days
 from domain.account_facts import AccountFact
 from domain.business_days import BusinessDays
+from domain.loans import loss_rates
 from domain.loans.history import Lived, lived
 from domain.loans.loan import Loan, stream_of
 from domain.loans.loan_facts import Disbursed, OverpaymentRefunded, Recovered, Repaid
 from domain.loans.products import Excess
 from domain.loans.repaying import repay
-from domain.loans.restating import Restated, insert, undo
+from domain.loans.restating import Nights, Restated, insert, undo
 from domain.money import minor_units_of
 from domain.periods import NONE_CLOSED, STREAM, first_open_day
 from ledger.chart_of_accounts import CONTROL_ACCOUNT, TRANSFERS_IN_TRANSIT
 from ledger.journal import Posting, Recorded, entry_of, mirrored
 from ledger.loan_history import happenings
+
+# What is told anew rests on these besides the loan: its days, and the books they are booked in.
+_BESIDE: Final = (STREAM, business_days.STREAM, loss_rates.STREAM)
 
 
 class LoanReadTooEarly(Exception):
@@ -72,7 +77,7 @@ def repay_late(
                 from_account=account_id,
                 counterparty=counterparty,
             ),
-            ended=_ended(books),
+            _nights(books),
         )
         told = next(r.fact for r in restated if isinstance(r.fact, Repaid))
 
@@ -89,7 +94,7 @@ def repay_late(
         details,
         decision,
         accounts=() if account_id is None else (account_id,),
-        more_streams=(STREAM, business_days.STREAM),
+        more_streams=_BESIDE,
         amount=canonical(amount),
         account_id=account_id,
         excess=excess,
@@ -108,7 +113,7 @@ def undo_transaction(
 
     def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
         life = _life(loan, history)
-        restated = undo(life, transaction_id, ended=_ended(books))
+        restated = undo(life, transaction_id, _nights(books))
 
         def beside(each: Restated, transaction: Transaction) -> None:
             if each.undone is not None and each.undone.transaction_id == transaction_id:
@@ -123,16 +128,15 @@ def undo_transaction(
         details,
         decision,
         accounts=touched,
-        more_streams=(STREAM, business_days.STREAM),
+        more_streams=_BESIDE,
         transaction_id=transaction_id,
     )
 
 
-def _ended(books: Books) -> dt.date | None:
-    """The last day that the bank has ended."""
+def _nights(books: Books) -> Nights:
     days = books.state(business_days.STREAM)
     assert days is None or isinstance(days, BusinessDays)
-    return None if days is None else days.ended
+    return Nights(None if days is None else days.ended, loss_rates_of(books).changes)
 
 
 def _life(loan: Loan, history: Sequence[Recorded]) -> list[Lived]:

@@ -16,16 +16,18 @@ from application import accounts, corrections
 from application.books import Command
 from application.commands import SYSTEM, Actor, Details
 from application.keyring import Keyring
+from application.loss_rates import set_loss_rates
 from application.transact import Writer
 from application.users import NewUser
 from daybook.demo_bank import CURRENCY, SEED, DemoBank, demo_bank
 from daybook.demo_bills import Debtor, load_bills
 from daybook.demo_habits import Step
-from daybook.demo_loans import STATES, DemoLoan, commands_of
+from daybook.demo_loans import LIVED_DAYS, STATES, DemoLoan, commands_of
 from daybook.demo_people import CUSTOMERS, Person
 from daybook.loading import Told, answered, ask, fresh_ids, register, told
 from domain.banking_calendar import WEEKENDS, Calendar
 from domain.customer import Role
+from domain.loans.loss_rates import LossRates
 from domain.money import decimal_of
 from readmodels.stream_history import original
 
@@ -253,7 +255,12 @@ class _Loading:
             yield number, _command(step, number, self._accounts)
 
     async def _lend(self, people: list[Person], today: dt.date) -> None:
-        """A loan in every state, each to another of the customers whose accounts are in use."""
+        """A loan in every state, each to another of the customers whose accounts are in use.
+
+        Their nights set aside what the bank expects to lose of them.
+        """
+        lived = today - dt.timedelta(days=LIVED_DAYS)
+        await self.one(set_loss_rates(ask("demo-loss-rates"), LossRates(first_day=lived)))
         officer = Actor(self._users[STAFF["loan_officer"]], "loan_officer")
         borrowers = [p for p in people if p.part not in ("dormant", "frozen")][: len(STATES)]
         # The ledger was empty, so these are the first there are, also when a loading goes on.

@@ -2,8 +2,9 @@
 
 The type of an account says which side it grows on: assets and expenses by debits; liabilities, equity
 and income by credits. Those marked with sub-accounts hold one for each customer account, loan or biller,
-and equal the sum of them at every moment. Memorandum accounts keep in mind what stands on no balance
-sheet: each has a contra account, so that they balance among themselves.
+and equal the sum of them at every moment. A contra account takes from another: the allowance from
+loans. Memorandum accounts keep in mind what stands on no balance sheet: each has a contra account, so
+that they balance among themselves.
 """
 
 from typing import Final, Literal, TypeAlias
@@ -36,6 +37,7 @@ LOAN_INTEREST: Final = 1320
 LOAN_FEES: Final = 1330
 LOAN_PENALTIES: Final = 1340
 OVERDRAFT_INTEREST_RECEIVABLE: Final = 1360
+LOAN_ALLOWANCE: Final = 1390
 REFUNDS_RECEIVABLE: Final = 1510
 CHECKING_ACCOUNTS: Final = 2110
 SAVINGS_ACCOUNTS: Final = 2120
@@ -79,6 +81,7 @@ CHART: Final[dict[int, LedgerAccount]] = {
         LedgerAccount(
             OVERDRAFT_INTEREST_RECEIVABLE, "Interest receivable on overdrafts", "asset", True
         ),
+        LedgerAccount(LOAN_ALLOWANCE, "Loans, allowance for losses", "asset", True, contra=True),
         LedgerAccount(REFUNDS_RECEIVABLE, "Receivable from billers and gateways", "asset", True),
         LedgerAccount(CHECKING_ACCOUNTS, "Customers' checking accounts", "liability", True),
         LedgerAccount(SAVINGS_ACCOUNTS, "Customers' savings accounts", "liability", True),

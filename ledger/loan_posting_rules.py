@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from domain.loans.loan_facts import (
+    AllowanceChanged,
     ApprovalExpired,
     ApprovalUndone,
     Approved,
@@ -38,6 +39,7 @@ from ledger.chart_of_accounts import (
     COMPENSATION_EXPENSE,
     IMPAIRMENT_EXPENSE,
     INCOMING_CLEARING,
+    LOAN_ALLOWANCE,
     LOAN_FEE_INCOME,
     LOAN_FEES,
     LOAN_INTEREST,
@@ -63,6 +65,7 @@ LOAN_SUB_ACCOUNTS: Final = (
     LOAN_FEES,
     LOAN_PENALTIES,
     LOAN_OVERPAYMENTS,
+    LOAN_ALLOWANCE,
 )
 _OF_A_LOAN: Final = frozenset((*LOAN_SUB_ACCOUNTS, WRITTEN_OFF_LOANS, COMMITMENTS))
 
@@ -84,6 +87,10 @@ class _Lines:
 
     def credit(self, account: int, amount: int) -> None:
         self.put("C", account, amount)
+
+    def net(self, account: int, amount: int) -> None:
+        """A debit; below zero, a credit."""
+        self.put("D" if amount > 0 else "C", account, abs(amount))
 
     def credit_parts(self, parts: Parts, suspended: int) -> None:
         """Receivables go down; interest that was not recognised is income now."""
@@ -124,10 +131,14 @@ def _approved(lines: _Lines, fact: Approved) -> None:
     _commitment(lines, fact.committed)
 
 
-def _released(
-    lines: _Lines, fact: Withdrawn | ApprovalExpired | ApprovalUndone | LoanClosed
-) -> None:
+def _released(lines: _Lines, fact: Withdrawn | ApprovalExpired | ApprovalUndone) -> None:
     _no_commitment(lines, fact.released)
+
+
+def _closed(lines: _Lines, fact: LoanClosed) -> None:
+    """What had been set aside was not needed."""
+    _no_commitment(lines, fact.released)
+    _allowance(lines, -fact.valuation.allowance)
 
 
 def _disbursed(lines: _Lines, fact: Disbursed) -> None:
@@ -163,6 +174,15 @@ def _non_accrual_started(lines: _Lines, fact: NonAccrualStarted) -> None:
 def _non_accrual_ended(lines: _Lines, fact: NonAccrualEnded) -> None:
     lines.debit(LOAN_INTEREST, fact.interest)
     lines.credit(LOAN_INTEREST_INCOME, fact.interest)
+
+
+def _allowance_changed(lines: _Lines, fact: AllowanceChanged) -> None:
+    _allowance(lines, fact.change)
+
+
+def _allowance(lines: _Lines, change: int) -> None:
+    lines.net(IMPAIRMENT_EXPENSE, change)
+    lines.net(LOAN_ALLOWANCE, -change)
 
 
 def _source_of(account_id: int | None) -> int:
@@ -206,9 +226,13 @@ def _rescheduled(lines: _Lines, fact: Rescheduled) -> None:
 
 
 def _charged_off(lines: _Lines, fact: ChargedOff) -> None:
-    """The principal is a loss; what was earned on it and never came in, no income after all."""
-    parts = fact.parts
-    lines.debit(IMPAIRMENT_EXPENSE, parts.principal)
+    """The principal is a loss; what was earned on it and never came in, no income after all.
+
+    The allowance bears the loss as far as it goes; what is left of it after was not needed.
+    """
+    parts, allowance = fact.parts, fact.valuation.allowance
+    lines.debit(LOAN_ALLOWANCE, allowance)
+    lines.net(IMPAIRMENT_EXPENSE, parts.principal - allowance)
     lines.debit(LOAN_INTEREST_INCOME, parts.interest)
     lines.debit(LOAN_FEE_INCOME, parts.fees)
     lines.debit(PENALTY_INCOME, parts.penalties)
@@ -217,7 +241,11 @@ def _charged_off(lines: _Lines, fact: ChargedOff) -> None:
 
 
 def _written_off(lines: _Lines, fact: WrittenOff) -> None:
-    lines.debit(WRITE_OFF_LOSS, fact.parts.total)
+    """Against the allowance; what it does not cover is a loss that nobody had expected."""
+    total, allowance = fact.parts.total, fact.valuation.allowance
+    lines.debit(LOAN_ALLOWANCE, allowance)
+    lines.debit(WRITE_OFF_LOSS, max(0, total - allowance))
+    lines.credit(IMPAIRMENT_EXPENSE, max(0, allowance - total))
     lines.credit_parts(fact.parts, 0)
     _lost(lines, fact.parts.total + fact.suspended)
 
@@ -239,13 +267,14 @@ _RULES: Final[dict[type[Any], Callable[[_Lines, Any], None]]] = {
     Withdrawn: _released,
     ApprovalExpired: _released,
     ApprovalUndone: _released,
-    LoanClosed: _released,
+    LoanClosed: _closed,
     Disbursed: _disbursed,
     InterestAccrued: _accrued,
     LoanFeeCharged: _fee_charged,
     PenaltyCharged: _penalty_charged,
     NonAccrualStarted: _non_accrual_started,
     NonAccrualEnded: _non_accrual_ended,
+    AllowanceChanged: _allowance_changed,
     Repaid: _repaid,
     OverpaymentApplied: _overpayment_applied,
     OverpaymentRefunded: _overpayment_refunded,

@@ -184,8 +184,8 @@ CREATE INDEX loans_borrower ON readmodels.loans (borrower, loan_id);
 -- Figures change each night; room on the page keeps those updates off the indexes.
 ALTER TABLE readmodels.loans SET (fillfactor = 50);
 
--- How a loan stood from each change on that touched its principal or what is late of it: what a report
--- of the portfolio reads, as of any day and as known at any position. Status and what was disbursed
+-- How a loan stood from each change on that touched its principal, what is late of it, or what was set
+-- aside for its loss: what a report of the portfolio reads, as of any day and as known at any position. Status and what was disbursed
 -- stand where the terms changed.
 CREATE TABLE readmodels.loan_standings (
     loan_id bigint NOT NULL,
@@ -196,7 +196,8 @@ CREATE TABLE readmodels.loan_standings (
     principal bigint NOT NULL,
     off_balance bigint NOT NULL,
     past_due_since date,
-    non_accrual boolean NOT NULL
+    non_accrual boolean NOT NULL,
+    allowance bigint NOT NULL
 );
 CREATE UNIQUE INDEX loan_standings_loan ON readmodels.loan_standings (loan_id, position);
 

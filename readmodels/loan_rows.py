@@ -34,12 +34,12 @@ class LoanRows:
             pause = fact.terms.pauses[-1]
             self.pauses.append(f"{loan_id}\t{position}\t{booked}\t{pause.first}\t{pause.last}\n")
         if not isinstance(fact, InterestAccrued):
-            # What a night earns changes neither the principal nor what is late.
+            # What a night earns changes neither the principal nor what is late nor set aside.
             since = figures.past_due_since
             self.standings.append(
                 f"{loan_id}\t{position}\t{booked}\t{status}\t{disbursed}\t{figures.principal}"
                 f"\t{figures.off_balance}\t{NULL if since is None else since.isoformat()}"
-                f"\t{'t' if figures.non_accrual else 'f'}\n"
+                f"\t{'t' if figures.non_accrual else 'f'}\t{figures.valuation.allowance}\n"
             )
 
     def put(self) -> list[tuple[Any, ...]]:

@@ -86,6 +86,7 @@ KINDS: Final[dict[type[Fact], str]] = {
     loans.InterestAccrued: "loan_interest",
     loans.NonAccrualStarted: "loan_interest",
     loans.NonAccrualEnded: "loan_interest",
+    loans.AllowanceChanged: "loan_impairment",
     loans.LoanFeeCharged: "loan_fee",
     loans.PenaltyCharged: "loan_penalty",
     loans.Waived: "loan_waiver",

@@ -1,18 +1,17 @@
-"""The days of a loan: what each of them earns, what is late on it, and what follows from being late.
-
-Days past due count from the due date of the oldest instalment that is not fully paid: on the due date
-itself an instalment is not late, on the next day it is so by one. Days of a pause do not count.
-"""
+"""The days of a loan: what each of them earns, what is late on it, and what follows from being late."""
 
 import datetime as dt
 from bisect import bisect_right
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import msgspec
 
 from domain.loans.accrual import LATE_SCALE, LATE_UNITS, earned_between, nearest
 from domain.loans.allocation import allocate, dues, overdue_principal, past_due_since
+from domain.loans.impairment import provide
+from domain.loans.lateness import DAY, counted_days, days_past_due
 from domain.loans.loan import Course, Dated, Loan
 from domain.loans.loan_facts import (
     ApprovalExpired,
@@ -24,39 +23,16 @@ from domain.loans.loan_facts import (
     PenaltyCharged,
 )
 from domain.loans.loan_terms import Charge, Figures, LoanTerms, Parts
+from domain.loans.loss_rates import LossRates
 
-Bucket: TypeAlias = Literal["current", "1-29", "30-59", "60-89", "90+"]
-
-BUCKETS: Final[tuple[tuple[int, Bucket], ...]] = (
-    (90, "90+"),
-    (60, "60-89"),
-    (30, "30-59"),
-    (1, "1-29"),
-    (0, "current"),
-)
 _DUE: Final = attrgetter("due")
-DAY: Final = dt.timedelta(days=1)
 
 
-def days_past_due(terms: LoanTerms, since: dt.date | None, on: dt.date) -> int:
-    """How late the loan is on a day, without the days of its pauses."""
-    return 0 if since is None else max(0, _counted_days(terms, since, on))
+def end_of_day(loan: Loan, on: dt.date, loss_rates: Sequence[LossRates] = ()) -> list[Dated]:
+    """All that a day brings by itself. The second time, and on an earlier day, nothing.
 
-
-def bucket_of(days: int) -> Bucket:
-    return next(name for least, name in BUCKETS if days >= least)
-
-
-def _counted_days(terms: LoanTerms, since: dt.date, on: dt.date) -> int:
-    """The days from `since` to `on`, the last not included, that are in no pause."""
-    days = (on - since).days
-    for pause in terms.pauses:
-        days -= max(0, (min(on, pause.last + DAY) - max(since, pause.first)).days)
-    return days
-
-
-def end_of_day(loan: Loan, on: dt.date) -> list[Dated]:
-    """All that a day brings by itself. The second time, and on an earlier day, nothing."""
+    Without loss rates of the bank nothing is set aside for what may be lost.
+    """
     course = Course(loan)
     terms = loan.terms
     if terms.status == "approved" and terms.approved_until and on > terms.approved_until:
@@ -68,6 +44,7 @@ def end_of_day(loan: Loan, on: dt.date) -> list[Dated]:
             _charge_penalties(course, on)
             _judge(course, on)
         course.close_if_settled(on)
+        provide(course, on, loss_rates)
     return course.facts
 
 
@@ -121,7 +98,7 @@ def _late_units(terms: LoanTerms, figures: Figures, since: dt.date, on: dt.date)
         return 0
     rate = int(terms.product.late_rate.scaleb(6))
     assert rate < 100 * LATE_SCALE, "a late rate is below 100 per cent"
-    return overdue * _counted_days(terms, since, on) * rate
+    return overdue * counted_days(terms, since, on) * rate
 
 
 def _due_passed(terms: LoanTerms, figures: Figures, on: dt.date) -> bool:
@@ -184,7 +161,7 @@ def _charge_penalties(course: Course, on: dt.date) -> None:
         due.on
         for due in dues(course.terms, course.figures, on)
         if due.component in ("principal", "interest")
-        and _counted_days(course.terms, due.on, on) > product.late_grace_days
+        and counted_days(course.terms, due.on, on) > product.late_grace_days
     }
     for due in sorted(late - charged):
         charge = Charge("penalty", due, product.late_fee)

@@ -12,7 +12,7 @@ import msgspec
 
 from domain.loans.loan_facts import Agreement, Applied, LoanClosed, LoanFact, LoanMovement
 from domain.loans.loan_refusals import LoanNotFound, LoanStatusForbids
-from domain.loans.loan_terms import Figures, LoanTerms, Status
+from domain.loans.loan_terms import UNVALUED, Figures, LoanTerms, Status
 from domain.money import Money
 
 
@@ -97,11 +97,22 @@ class Course:
         self.add(on, kind(figures=figures, terms=self.loan.terms_version, **more))
 
     def close_if_settled(self, on: dt.date) -> None:
-        """Nothing is owed on either side: the loan ends, with what was never paid out."""
+        """Nothing is owed on either side: the loan ends, with what was never paid out.
+
+        What the books held against it goes with it.
+        """
         terms, figures = self.terms, self.figures
         if terms.status == "active" and not figures.owed and not figures.overpaid:
             closed = msgspec.structs.replace(terms, status="closed", principal=terms.disbursed)
-            self.agree(on, LoanClosed, closed, released=self.loan.undrawn)
+            left = msgspec.structs.replace(figures, valuation=UNVALUED)
+            self.agree(
+                on,
+                LoanClosed,
+                closed,
+                left,
+                released=self.loan.undrawn,
+                valuation=figures.valuation,
+            )
 
 
 def known(loan: Loan | None, loan_id: int) -> Loan:

@@ -9,7 +9,7 @@ been paid of an instalment follows from the totals, oldest first, and is not sto
 from typing import TypeAlias
 
 from domain.facts import Fact, stored_as
-from domain.loans.loan_terms import NOTHING, Figures, LoanTerms, Parts
+from domain.loans.loan_terms import NOTHING, UNVALUED, Figures, LoanTerms, Parts, Valuation
 from domain.loans.products import Excess
 
 
@@ -130,6 +130,13 @@ class NonAccrualEnded(LoanMovement, frozen=True, kw_only=True, omit_defaults=Tru
     interest: int = 0
 
 
+@stored_as("loan.allowance-changed.1")
+class AllowanceChanged(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
+    """More is expected to be lost of the loan than was known, by `change`; or less, below zero."""
+
+    change: int
+
+
 # --- Money in.
 
 
@@ -205,10 +212,12 @@ class Paused(Agreement, frozen=True, kw_only=True, omit_defaults=True):
 
 @stored_as("loan.charged-off.1")
 class ChargedOff(Agreement, frozen=True, kw_only=True, omit_defaults=True):
-    """The bank took its loss; the debt lives. `parts` left the balance sheet."""
+    """The bank took its loss; the debt lives. `parts` left the balance sheet, and with them
+    `valuation`: the allowance bears the loss as far as it goes."""
 
     parts: Parts
     suspended: int = 0
+    valuation: Valuation = UNVALUED
 
 
 @stored_as("loan.write-off-asked.1")
@@ -218,17 +227,23 @@ class WriteOffAsked(Agreement, frozen=True, kw_only=True, omit_defaults=True):
 
 @stored_as("loan.written-off.1")
 class WrittenOff(Agreement, frozen=True, kw_only=True, omit_defaults=True):
-    """Final. `parts` left the balance sheet; none of it where the loan had been charged off."""
+    """Final. `parts` left the balance sheet, and with them `valuation`; none of either where the loan
+    had been charged off."""
 
     parts: Parts = NOTHING
     suspended: int = 0
+    valuation: Valuation = UNVALUED
 
 
 @stored_as("loan.closed.1")
 class LoanClosed(Agreement, frozen=True, kw_only=True, omit_defaults=True):
-    """Nothing is owed on either side; `released` is what was never paid out."""
+    """Nothing is owed on either side; `released` is what was never paid out.
+
+    `valuation` is what the books held against the loan until then.
+    """
 
     released: int = 0
+    valuation: Valuation = UNVALUED
 
 
 # --- What did not happen after all. The entry is the mirror of the one undone.

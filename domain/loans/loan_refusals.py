@@ -23,6 +23,7 @@ Where several apply, the one of the kind that stands first is the answer; of one
        |- RefundAboveCredit
        |- WaiverAboveOpen
        |- RecoveryAboveDebt
+       |- LossRatesTooLate
        `- NothingToUndo
 """
 
@@ -97,6 +98,10 @@ class WaiverAboveOpen(Conflicting):
 
 class RecoveryAboveDebt(Conflicting):
     detail = "Of loan {loan_id}, {owed} is owed; {requested} cannot be recovered."
+
+
+class LossRatesTooLate(Conflicting):
+    detail = "The bank has ended {ended}: new loss rates cannot hold from {first_day} on."
 
 
 class NothingToUndo(Conflicting):

@@ -47,6 +47,21 @@ class Parts(msgspec.Struct, frozen=True, array_like=True):
 NOTHING = Parts()
 
 
+class Valuation(msgspec.Struct, frozen=True, array_like=True):
+    """What the books hold against a loan beside what the borrower owes, in minor units.
+
+    `allowance` is what is expected to be lost of it; `fees` and `costs` are what of the fees that were
+    taken and the costs that were paid for making the loan is not earned or borne yet.
+    """
+
+    allowance: int = 0
+    fees: int = 0
+    costs: int = 0
+
+
+UNVALUED = Valuation()
+
+
 class Row(msgspec.Struct, frozen=True, array_like=True):
     """A line of the schedule: what falls due on a day.
 
@@ -142,7 +157,7 @@ class Figures(msgspec.Struct, frozen=True, array_like=True):
     `earned` is the scheduled interest up to `through`, `settled` what of the schedule and the charges
     was paid or given up. `suspended` is interest earned and not recognised. `late` is overdue principal
     times days times the late rate, unrounded, and `late_charged` what of it was charged.
-    `off_balance` is what is owed still after a charge-off.
+    `off_balance` is what is owed still after a charge-off, `valuation` what the books hold beside.
     """
 
     through: dt.date
@@ -159,6 +174,7 @@ class Figures(msgspec.Struct, frozen=True, array_like=True):
     past_due_since: dt.date | None = None
     non_accrual: bool = False
     off_balance: int = 0
+    valuation: Valuation = UNVALUED
 
     @property
     def owed(self) -> int:

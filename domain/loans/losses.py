@@ -12,7 +12,7 @@ from domain.loans.arrears import catch_up
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import ChargedOff, LoanClosed, Recovered, WriteOffAsked, WrittenOff
 from domain.loans.loan_refusals import LoanInCredit, RecoveryAboveDebt
-from domain.loans.loan_terms import NOTHING, Figures, Parts
+from domain.loans.loan_terms import NOTHING, UNVALUED, Figures, Parts
 from domain.loans.repaying import check_not_before
 from domain.refusals import SamePerson
 
@@ -33,6 +33,7 @@ def charge_off(loan: Loan, on: dt.date) -> list[Dated]:
         _off_balance(figures),
         parts=_on_balance(figures),
         suspended=figures.suspended,
+        valuation=figures.valuation,
     )
     return course.facts
 
@@ -63,6 +64,7 @@ def write_off(loan: Loan, on: dt.date, by: str) -> list[Dated]:
             _off_balance(figures),
             parts=_on_balance(figures),
             suspended=figures.suspended,
+            valuation=figures.valuation,
         )
     return course.facts
 
@@ -110,4 +112,5 @@ def _off_balance(figures: Figures) -> Figures:
         fees=0,
         penalties=0,
         off_balance=figures.owed,
+        valuation=UNVALUED,
     )

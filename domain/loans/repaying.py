@@ -12,7 +12,8 @@ import msgspec
 
 from domain.amortisation.arithmetic import EXACT
 from domain.loans.allocation import allocate, due_total, dues
-from domain.loans.arrears import DAY, catch_up, paid
+from domain.loans.arrears import catch_up, paid
+from domain.loans.lateness import DAY
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import (
     Disbursed,

@@ -9,13 +9,15 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from domain.loans.arrears import DAY, end_of_day
+from domain.loans.arrears import end_of_day
 from domain.loans.forbearance import charge, open_amounts, pause, waive
 from domain.loans.history import Happening, Lived
+from domain.loans.lateness import DAY
 from domain.loans.loan import Course, Dated, Loan
 from domain.loans.loan_facts import (
     Agreement,
     AgreementUndone,
+    AllowanceChanged,
     ChargedOff,
     Disbursed,
     InterestAccrued,
@@ -39,6 +41,7 @@ from domain.loans.loan_facts import (
     WrittenOff,
 )
 from domain.loans.loan_refusals import LoanChangedSince, LoanMovedOn, NothingToUndo
+from domain.loans.loss_rates import LossRates
 from domain.loans.products import Component
 from domain.loans.repaying import disburse, refund, repay
 
@@ -50,6 +53,7 @@ OF_A_DAY: Final = (
     NonAccrualStarted,
     NonAccrualEnded,
     OverpaymentApplied,
+    AllowanceChanged,
 )
 # What follows from a repayment, beside those, and comes again with it.
 OF_A_PAYMENT: Final = (Reamortised, LoanClosed)
@@ -83,13 +87,20 @@ class Restated(NamedTuple):
     undone: Happening | None = None
 
 
+class Nights(NamedTuple):
+    """What the bank has made of its days: the last that it has ended, and the loss rates it ended by."""
+
+    ended: dt.date | None = None
+    loss_rates: tuple[LossRates, ...] = ()
+
+
 def insert(
-    life: Sequence[Lived], on: dt.date, booked: dt.date, told: Act, *, ended: dt.date | None
+    life: Sequence[Lived], on: dt.date, booked: dt.date, told: Act, nights: Nights
 ) -> list[Restated]:
     """What follows from something told late: `told` is decided on the loan as it stood on the day.
 
-    It comes after what was done on that day, and before what the day brought by itself. `ended` is the
-    last day that the bank has ended: what those days bring is told again, also where it was nothing.
+    It comes after what was done on that day, and before what the day brought by itself. What the days
+    bring that the bank has ended is told again, also where it was nothing.
     Refused: a day before the first disbursement, and one that a decision on the loan was made after.
     """
     begun = next(
@@ -111,10 +122,10 @@ def insert(
         ),
         len(life),
     )
-    return _told_anew(life, cut, None, (on, booked, told), ended)
+    return _told_anew(life, cut, None, (on, booked, told), nights)
 
 
-def undo(life: Sequence[Lived], transaction_id: int, *, ended: dt.date | None) -> list[Restated]:
+def undo(life: Sequence[Lived], transaction_id: int, nights: Nights) -> list[Restated]:
     """Take back what a transaction did to the loan; what came after it is told anew without it."""
     loan = life[-1].loan
     target = next(
@@ -132,7 +143,7 @@ def undo(life: Sequence[Lived], transaction_id: int, *, ended: dt.date | None) -
     cut = target
     while _comes_with(life[cut - 1].happening, life[target].happening):
         cut -= 1
-    return _told_anew(life, cut, target, None, ended)
+    return _told_anew(life, cut, target, None, nights)
 
 
 def _is_early_fee(fact: LoanFact) -> bool:
@@ -151,7 +162,7 @@ def _told_anew(
     cut: int,
     without: int | None,
     late: tuple[dt.date, dt.date, Act] | None,
-    ended: dt.date | None,
+    nights: Nights,
 ) -> list[Restated]:
     tail = life[cut:]
     for number, each in enumerate(tail, cut):
@@ -170,12 +181,13 @@ def _told_anew(
     ]
     if late is not None:
         actions.append(late)
-    nights = _nights(life, cut, late[0] if late else tail[0].happening.valued, ended)
-    restated += _days_again(course, nights, actions)
+    first = late[0] if late else tail[0].happening.valued
+    ended = _ended(life, cut, first, nights.ended)
+    restated += _days_again(course, ended, nights.loss_rates, actions)
     return restated
 
 
-def _nights(
+def _ended(
     life: Sequence[Lived], cut: int, first: dt.date, ended: dt.date | None
 ) -> dict[dt.date, dt.date]:
     """The days from the first on whose end was run, and the day that was booked on."""
@@ -214,6 +226,7 @@ def _taken_back(course: Course, life: Sequence[Lived], cut: int) -> Iterator[Res
 def _days_again(
     course: Course,
     nights: Mapping[dt.date, dt.date],
+    loss_rates: Sequence[LossRates],
     actions: Sequence[tuple[dt.date, dt.date, Act]],
 ) -> Iterator[Restated]:
     """Day by day: what was done on it, and then what it brings, where its end was run before."""
@@ -222,7 +235,7 @@ def _days_again(
             if on == day:
                 yield from _added(course, again(course.loan, on), booked)
         if day in nights:
-            yield from _added(course, end_of_day(course.loan, day), nights[day])
+            yield from _added(course, end_of_day(course.loan, day, loss_rates), nights[day])
 
 
 def _added(course: Course, facts: list[Dated], booked: dt.date) -> Iterator[Restated]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from domain.loans.allocation import due_total, dues
-from domain.loans.arrears import Bucket, bucket_of, days_past_due
+from domain.loans.lateness import Bucket, bucket_of, days_past_due
 from domain.loans.loan import Loan
 from domain.loans.loan_terms import LoanTerms, Status
 from domain.loans.products import Product

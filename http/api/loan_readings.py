@@ -26,9 +26,10 @@ from api.loan_forms import (
 from api.pages import Cursor, Limit, page_of, told_page
 from api.parameters import AsOf, KnownAt, date_of, id_of, refuse, text_of
 from api.visibility import check_loan, mark_of_loan, reading
-from domain.loans.arrears import bucket_of
 from domain.loans.history import Lived
+from domain.loans.lateness import bucket_of
 from domain.loans.loan import Loan
+from domain.loans.loan_facts import AllowanceChanged
 from domain.loans.loan_refusals import LoanNotFound
 from domain.loans.loan_terms import Figures
 from domain.loans.products import PRODUCTS
@@ -275,6 +276,8 @@ def loan_listed(row: LoanRow, moment: Moment) -> LoanListed:
 
 
 def _lines(life: list[Lived], currency: str) -> list[StatementLineOut]:
+    """What the bank expects to lose is nothing that the borrower owes."""
+    life = [each for each in life if not isinstance(each.happening.fact, AllowanceChanged)]
     lines: list[StatementLineOut] = []
     before: Figures | None = None
     for index, each in enumerate(life):

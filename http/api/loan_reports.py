@@ -22,8 +22,13 @@ COLUMNS: Final = (
     "outstanding_par30",
     "charged_off",
     "share",
+    "allowance",
+    "coverage",
 )
-SUMS: Final = ("outstanding", "non_accrual", "charged_off", "par30", "par60", "par90")
+SUMS: Final = (
+    *("outstanding", "non_accrual", "charged_off", "allowance"),
+    *("par30", "par60", "par90"),
+)
 
 
 @get(
@@ -37,8 +42,9 @@ SUMS: Final = ("outstanding", "non_accrual", "charged_off", "par30", "par60", "p
 async def portfolio(
     request: Call, as_of: AsOf = None, known_at: KnownAt = None, form: FormatIn = None
 ) -> ASGIApp:
-    """Outstanding principal, how late it is, the share at risk past 30, 60 and 90 days, and how the
-    loans of each month have done; as of any day, as known at any moment."""
+    """Outstanding principal, how late it is, the share at risk past 30, 60 and 90 days, what is set
+    aside for losses by lateness and stage, and how the loans of each month have done; as of any day,
+    as known at any moment."""
     as_csv = wants_csv(request, form)
     async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
         reports = await loan_portfolio(connection, moment)
@@ -56,6 +62,10 @@ def _rows(reports: list[Any]) -> list[dict[str, Any]]:
         rows += [
             {"currency": currency, "section": "ageing", "name": row["bucket"], **row}
             for row in report["ageing"]
+        ]
+        rows += [
+            {"currency": currency, "section": "stage", "name": str(row["stage"]), **row}
+            for row in report["stages"]
         ]
         rows += [
             {"currency": currency, "section": "vintage", "name": row["vintage"], **row}

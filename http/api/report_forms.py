@@ -29,11 +29,11 @@ MONEY: Final = frozenset(
         *("inflow_total", "outflow_total", "money_in", "money_out", "net"),
         *("spent", "spent_before", "change"),
         *("outstanding", "outstanding_par30", "disbursed", "non_accrual", "charged_off"),
-        *("par30", "par60", "par90"),
+        *("par30", "par60", "par90", "allowance", "net_loans"),
     }
 )
 # Decimal numbers already, in the texts of the views.
-EXACT: Final = frozenset({"mean", "share", "par30_share", "par60_share", "par90_share"})
+EXACT: Final = frozenset({"mean", "share", "coverage", "par30_share", "par60_share", "par90_share"})
 # What follows from the fields of a row, and is told with them.
 DERIVED: Final = ("net", "change")
 

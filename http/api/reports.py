@@ -68,7 +68,8 @@ def _responses(kind: Any, *problems: int) -> dict[int, Any]:
 async def balance_sheet(
     request: Call, as_of: AsOf = None, known_at: KnownAt = None, form: FormatIn = None
 ) -> ASGIApp:
-    """Assets, and what they belong to: liabilities, equity and the result so far; by currency."""
+    """Assets, and what they belong to: liabilities, equity and the result so far; by currency. What is
+    set aside for losses on loans stands below zero among the assets."""
     as_csv = wants_csv(request, form)
     async with reading(request, as_of=as_of, known_at=known_at) as (connection, moment):
         sheets = await financial.balance_sheet(connection, moment)
@@ -266,7 +267,7 @@ def _in_sections(name: str, sections: tuple[str, ...], sums: tuple[str, ...]) ->
 
 
 BALANCE_SHEET: Final = _in_sections(
-    "balance-sheet", ("assets", "liabilities", "equity"), ("result",)
+    "balance-sheet", ("assets", "liabilities", "equity"), ("result", "net_loans")
 )
 INCOME_STATEMENT: Final = _in_sections("income-statement", ("income", "expense"), ("result",))
 CASH_FLOW: Final = _in_sections("cash-flow", ("inflows", "outflows"), ("opening", "closing"))

@@ -15,6 +15,11 @@ from ledger.chart_of_accounts import (
     CHART,
     GATEWAY_NOSTRO,
     INCOMING_CLEARING,
+    LOAN_ALLOWANCE,
+    LOAN_FEES,
+    LOAN_INTEREST,
+    LOAN_PENALTIES,
+    LOAN_PRINCIPAL,
     OUTGOING_CLEARING,
     SETTLEMENT,
     AccountKind,
@@ -31,8 +36,15 @@ CASH_ACCOUNTS: Final = (
 )
 
 
+LOAN_ASSETS: Final = (
+    *(LOAN_PRINCIPAL, LOAN_INTEREST, LOAN_FEES, LOAN_PENALTIES),
+    LOAN_ALLOWANCE,
+)
+
+
 class ReportLine(msgspec.Struct, frozen=True):
-    """A ledger account with its balance on its normal side, in minor units."""
+    """A ledger account with its balance, in minor units, as it counts in its section: a contra account
+    takes from the accounts it stands with, so that it is below zero."""
 
     ledger_account: int
     name: str
@@ -42,7 +54,8 @@ class ReportLine(msgspec.Struct, frozen=True):
 class BalanceSheet(msgspec.Struct, frozen=True):
     """Assets are liabilities and equity and the result.
 
-    `result` is income less expense that was not yet taken to retained earnings.
+    `result` is income less expense that was not yet taken to retained earnings. `net_loans` is what
+    the assets hold of loans: what is owed, less the allowance for losses.
     """
 
     currency: str
@@ -53,6 +66,7 @@ class BalanceSheet(msgspec.Struct, frozen=True):
     liabilities_total: int
     equity_total: int
     result: int
+    net_loans: int
 
 
 class IncomeStatement(msgspec.Struct, frozen=True):
@@ -132,7 +146,7 @@ def _lines(totals: Iterable[LedgerTotal], kind: AccountKind) -> list[ReportLine]
         ledger_account = CHART[total.ledger_account]
         if ledger_account.kind == kind:
             net = total.debits - total.credits
-            signed = net if ledger_account.normal_side == "D" else -net
+            signed = net if kind in ("asset", "expense") else -net
             balances[total.ledger_account] = balances.get(total.ledger_account, 0) + signed
     return [
         ReportLine(number, CHART[number].name, balance)
@@ -160,6 +174,7 @@ def _balance_sheet(currency: str, totals: list[LedgerTotal]) -> BalanceSheet:
         liabilities_total=_sum(liabilities),
         equity_total=_sum(equity),
         result=_sum(_lines(totals, "income")) - _sum(_lines(totals, "expense")),
+        net_loans=_sum(line for line in assets if line.ledger_account in LOAN_ASSETS),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from domain.loans.arrears import BUCKETS
+from domain.loans.lateness import BUCKETS, STAGES, Stage, stage_of
 from readmodels.moments import Moment
 from readmodels.reading import Connection
 from readmodels.reports.subject_lines import per_cent_of
@@ -15,7 +15,8 @@ from readmodels.reports.subject_lines import per_cent_of
 # loan stood on it. The days of pauses between the due date and the day asked about do not count as late.
 PORTFOLIO: Final = """
     WITH standing AS (
-        SELECT DISTINCT ON (loan_id) loan_id, principal, off_balance, past_due_since, non_accrual
+        SELECT DISTINCT ON (loan_id) loan_id, principal, off_balance, past_due_since, non_accrual,
+               allowance
           FROM readmodels.loan_standings
          WHERE position <= %(known_at)s AND booking_date <= %(as_of)s
          ORDER BY loan_id, position DESC),
@@ -40,18 +41,33 @@ PORTFOLIO: Final = """
            coalesce(sum(principal) FILTER (WHERE non_accrual), 0)::bigint,
            coalesce(sum(principal) FILTER (WHERE days > 30), 0)::bigint,
            coalesce(sum(principal) FILTER (WHERE days > 60), 0)::bigint,
-           coalesce(sum(principal) FILTER (WHERE days > 90), 0)::bigint
+           coalesce(sum(principal) FILTER (WHERE days > 90), 0)::bigint, sum(allowance)::bigint
       FROM late GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 
 
 class AgeingRow(msgspec.Struct, frozen=True):
-    """Loans that are so late, and their principal. `share` is per cent of all that is outstanding."""
+    """Loans that are so late, and their principal. `share` is per cent of all that is outstanding.
+
+    `coverage` is the allowance in per cent of their principal.
+    """
 
     bucket: str
     loans: int
     outstanding: int
     share: str | None
+    allowance: int
+    coverage: str | None
+
+
+class StageRow(msgspec.Struct, frozen=True):
+    """Loans of a stage by IFRS 9: 2 from 30 days past due on, 3 from 90. `coverage` is as above."""
+
+    stage: Stage
+    loans: int
+    outstanding: int
+    allowance: int
+    coverage: str | None
 
 
 class VintageRow(msgspec.Struct, frozen=True):
@@ -73,7 +89,8 @@ class LoanPortfolio(msgspec.Struct, frozen=True):
     """Loans of a currency that were paid out; minor units of principal.
 
     `par30` is the principal of loans more than 30 days late, and so on; `par30_share` per cent of all
-    that is outstanding. `charged_off` is debt that is owed and on no balance sheet.
+    that is outstanding. `charged_off` is debt that is owed and on no balance sheet, `allowance` what is
+    set aside for losses.
     """
 
     currency: str
@@ -82,6 +99,8 @@ class LoanPortfolio(msgspec.Struct, frozen=True):
     outstanding: int
     non_accrual: int
     charged_off: int
+    allowance: int
+    coverage: str | None
     par30: int
     par30_share: str | None
     par60: int
@@ -89,6 +108,7 @@ class LoanPortfolio(msgspec.Struct, frozen=True):
     par90: int
     par90_share: str | None
     ageing: list[AgeingRow]
+    stages: list[StageRow]
     vintages: list[VintageRow]
 
 
@@ -105,7 +125,7 @@ async def loan_portfolio(connection: Connection, moment: Moment) -> list[LoanPor
 
 def _portfolio(currency: str, rows: list[tuple[Any, ...]], as_of: dt.date) -> LoanPortfolio:
     outstanding = _sum(rows, 4)
-    par30, par60, par90 = (_sum(rows, column) for column in (8, 9, 10))
+    par30, par60, par90, allowance = (_sum(rows, column) for column in (8, 9, 10, 11))
     return LoanPortfolio(
         currency=currency,
         as_of=as_of,
@@ -113,6 +133,8 @@ def _portfolio(currency: str, rows: list[tuple[Any, ...]], as_of: dt.date) -> Lo
         outstanding=outstanding,
         non_accrual=_sum(rows, 7),
         charged_off=_sum(rows, 6),
+        allowance=allowance,
+        coverage=_share(allowance, outstanding),
         par30=par30,
         par30_share=_share(par30, outstanding),
         par60=par60,
@@ -123,6 +145,9 @@ def _portfolio(currency: str, rows: list[tuple[Any, ...]], as_of: dt.date) -> Lo
             _ageing(name, [row for row in rows if row[2] == least], outstanding)
             for least, name in reversed(BUCKETS)
         ],
+        stages=[
+            _stage(stage, [row for row in rows if _stage_of(row) == stage]) for stage in STAGES
+        ],
         vintages=[
             _vintage(vintage, [row for row in rows if row[1] == vintage])
             for vintage in sorted({row[1] for row in rows})
@@ -131,8 +156,25 @@ def _portfolio(currency: str, rows: list[tuple[Any, ...]], as_of: dt.date) -> Lo
 
 
 def _ageing(bucket: str, rows: list[tuple[Any, ...]], outstanding: int) -> AgeingRow:
-    of_bucket = _sum(rows, 4)
-    return AgeingRow(bucket, _sum(rows, 3), of_bucket, _share(of_bucket, outstanding))
+    of_bucket, allowance = _sum(rows, 4), _sum(rows, 11)
+    return AgeingRow(
+        bucket,
+        _sum(rows, 3),
+        of_bucket,
+        _share(of_bucket, outstanding),
+        allowance,
+        _share(allowance, of_bucket),
+    )
+
+
+def _stage_of(row: tuple[Any, ...]) -> Stage | None:
+    """By its bucket; a loan that nothing is outstanding of has none."""
+    return stage_of(row[2]) if row[2] >= 0 else None
+
+
+def _stage(stage: Stage, rows: list[tuple[Any, ...]]) -> StageRow:
+    of_stage, allowance = _sum(rows, 4), _sum(rows, 11)
+    return StageRow(stage, _sum(rows, 3), of_stage, allowance, _share(allowance, of_stage))
 
 
 def _vintage(vintage: str, rows: list[tuple[Any, ...]]) -> VintageRow:

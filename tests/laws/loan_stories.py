@@ -14,10 +14,11 @@ from domain.loans.history import Happening, Lived, lived
 from domain.loans.loan import Dated, Loan, evolve
 from domain.loans.loan_facts import Applied
 from domain.loans.loan_terms import Applicant
+from domain.loans.loss_rates import LossRates
 from domain.loans.products import PRODUCTS, Product
-from domain.loans.restating import Restated, insert, undo
+from domain.loans.restating import Nights, Restated, insert, undo
 from domain.refusals import Refused
-from ledger.chart_of_accounts import COMMITMENTS, LOAN_OVERPAYMENTS, WRITTEN_OFF_LOANS
+from ledger.chart_of_accounts import COMMITMENTS, LOAN_ALLOWANCE, WRITTEN_OFF_LOANS
 from ledger.journal import Entry, mirrored
 from ledger.loan_posting_rules import LOAN_SUB_ACCOUNTS, loan_entry
 
@@ -43,7 +44,16 @@ class Told(msgspec.Struct, frozen=True):
 class Book:
     """A loan, its events with their entries, and the sums of the entries by ledger account."""
 
-    def __init__(self, product: Product, amount: int, instalments: int) -> None:
+    def __init__(
+        self,
+        product: Product,
+        amount: int,
+        instalments: int,
+        loss_rates: tuple[LossRates, ...] = (),
+    ) -> None:
+        self.loss_rates = loss_rates
+        # The day, when it was just ended.
+        self.ended: dt.date | None = None
         self.loan: Loan | None = None
         self.log: list[Told] = []
         self.sums: dict[int, int] = {}
@@ -83,11 +93,18 @@ class Book:
 
     def tell(self, facts: Sequence[Dated], booked: dt.date) -> None:
         self.commands += 1
+        self.ended = None
         for on, fact in facts:
             self._post(on, booked, fact, None)
 
+    def night(self, on: dt.date) -> bool:
+        went = self.do(lambda loan: end_of_day(loan, on, self.loss_rates), on)
+        self.ended = on if went else None
+        return went
+
     def restate(self, restated: Sequence[Restated]) -> None:
         self.commands += 1
+        self.ended = None
         for each in restated:
             self._post(each.on, each.booked, each.fact, each.undone)
 
@@ -124,12 +141,13 @@ class Book:
             figures.fees,
             figures.penalties,
             -figures.overpaid,
+            -figures.valuation.allowance,
             figures.off_balance,
             self.current.undrawn if committed else 0,
         ]
 
 
-assert LOAN_SUB_ACCOUNTS[-1] == LOAN_OVERPAYMENTS
+assert LOAN_SUB_ACCOUNTS[-1] == LOAN_ALLOWANCE
 
 
 def played(book: Book, acts: Sequence[Act], days: int, *, each: Callable[[], None]) -> None:
@@ -140,7 +158,7 @@ def played(book: Book, acts: Sequence[Act], days: int, *, each: Callable[[], Non
             if act.day == day:
                 done(book, act, on)
                 each()
-        book.do(lambda loan, on=on: end_of_day(loan, on), on)  # type: ignore[misc]
+        book.night(on)
         each()
 
 
@@ -176,13 +194,14 @@ def decide(loan: Loan, act: Act, on: dt.date) -> list[Dated]:
 def late(book: Book, act: Act, days: int) -> None:
     """The act told after the story, of so many days, that it belongs into."""
     on = BEGAN + act.day * DAY
-    ended = BEGAN + days * DAY
-    told = insert(book.life(), on, on, lambda loan, day: decide(loan, act, day), ended=ended)
+    nights = Nights(BEGAN + days * DAY, book.loss_rates)
+    told = insert(book.life(), on, on, lambda loan, day: decide(loan, act, day), nights)
     book.restate(told)
 
 
 def undone(book: Book, transaction_id: int, days: int) -> None:
-    book.restate(undo(book.life(), transaction_id, ended=BEGAN + days * DAY))
+    nights = Nights(BEGAN + days * DAY, book.loss_rates)
+    book.restate(undo(book.life(), transaction_id, nights))
 
 
 DAYS = st.integers(0, 100)
@@ -210,6 +229,22 @@ NEW_TERMS = st.fixed_dictionaries(
 RESCHEDULES = st.builds(Act, DAYS, st.just("reschedule"), st.just(0), NEW_TERMS)
 LOSSES = st.builds(Act, DAYS, st.sampled_from(["charge off", "write off", "write off"]))
 TRANCHES = st.builds(Act, st.integers(1, 90), st.just("disburse"), st.sampled_from([0, 1_000_00]))
+
+# The bank has set none, or some; or others from a day on that few loans are late by.
+LOSS_RATES = (
+    (),
+    (LossRates(first_day=BEGAN),),
+    (
+        LossRates(first_day=BEGAN, current=Decimal("0.333333")),
+        LossRates(
+            first_day=BEGAN + 45 * DAY,
+            current=Decimal(0),
+            days_1=Decimal("12.5"),
+            days_30=Decimal(100),
+            days_60=Decimal(30),
+        ),
+    ),
+)
 
 # What is done again as it was done: a waiver or a refund is of what was open then.
 HONEST = st.lists(st.one_of(PAYMENTS, PAYMENTS, FEES, PAUSES), max_size=8)
@@ -247,7 +282,8 @@ def books(draw: st.DrawFn) -> Book:
     product = draw(products())
     count = draw(st.integers(max(1, PRODUCTS[product.name].instalments_min), 72))
     count = min(count, PRODUCTS[product.name].instalments_max)
-    book = Book(product, PRODUCTS[product.name].amount_min * draw(st.integers(1, 4)), count)
+    amount = PRODUCTS[product.name].amount_min * draw(st.integers(1, 4))
+    book = Book(product, amount, count, draw(st.sampled_from(LOSS_RATES)))
     part = book.current.terms.principal // 2 if product.tranches_max > 1 else 0
     assert done(book, Act(0, "disburse", draw(st.sampled_from([0, part]))), BEGAN)
     return book

@@ -26,13 +26,13 @@ def known(log: Log, moment: Moment, first: dt.date = dt.date.min) -> list[Record
 
 
 def balances(log: Log, moment: Moment, first: dt.date, kinds: str, skip: str) -> dict[int, int]:
-    """Of ledger accounts of a kind (asset, income), on their normal side, where not zero."""
+    """Of ledger accounts of a kind (asset, income), on the side it grows on, where not zero."""
     found: dict[int, int] = {}
     for recorded in known(log, moment, first):
         for posting in recorded.event.entry:
             ledger_account = CHART[posting.ledger_account]
             if ledger_account.kind == kinds and kind_of(recorded.event.fact) != skip:
-                grows = posting.side == ledger_account.normal_side
+                grows = posting.side == ("D" if kinds in ("asset", "expense") else "C")
                 signed = posting.amount if grows else -posting.amount
                 found[ledger_account.code] = found.get(ledger_account.code, 0) + signed
     return {code: balance for code, balance in found.items() if balance}

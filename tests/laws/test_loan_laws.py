@@ -1,14 +1,16 @@
 """Laws of loans, on the pure core: random life stories, and what holds after every one of their events."""
 
 import copy
+import datetime as dt
+from fractions import Fraction
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.loans.allocation import Due, allocate
-from domain.loans.arrears import end_of_day
 from domain.loans.loan import restore
 from domain.loans.loan_facts import Agreement
+from domain.loans.loan_terms import UNVALUED
 from domain.loans.products import ORDERS
 from tests.laws import loan_stories as stories
 from tests.laws.loan_stories import BEGAN, DAY, Act, Book, done, late, played, undone
@@ -39,8 +41,33 @@ def look(book: Book) -> None:
         assert figures.earned - settled.interest == figures.interest + figures.suspended
         assert charged[0] - settled.fees == figures.fees
         assert charged[1] + figures.late_charged - settled.penalties == figures.penalties
+        if book.ended is not None:
+            assert figures.valuation.allowance == expected_loss(book, book.ended)
+    else:
+        assert figures.valuation == UNVALUED
     if terms.status == "closed":
         assert not any(book.balances()), "a loan that is closed has nothing on any account"
+
+
+def expected_loss(book: Book, on: dt.date) -> int:
+    """What the bank's rates ask for, from the balances of the ledger, day by day and in fractions."""
+    loan, sums = book.current, book.sums
+    since = loan.figures.past_due_since or on
+    late_days = 0
+    while since < on:
+        late_days += not any(pause.first <= since <= pause.last for pause in loan.terms.pauses)
+        since += DAY
+    held = [rates for rates in book.loss_rates if rates.first_day <= on]
+    if not held:
+        return 0
+    rates = held[-1]
+    rate = rates.current
+    for least, share in ((1, rates.days_1), (30, rates.days_30), (60, rates.days_60)):
+        rate = share if late_days >= least else rate
+    rate = rates.days_90 if late_days >= 90 else rate
+    owed = sums.get(1310, 0) + sums.get(1330, 0) + sums.get(1340, 0)
+    owed += sums.get(1320, 0) if late_days else 0
+    return round(Fraction(owed) * Fraction(rate) / 100)
 
 
 @SLOW
@@ -146,7 +173,7 @@ def test_a_borrower_who_pays_what_is_due_each_day_ends_the_loan_with_the_schedul
             assert done(book, Act(day, "repay", due), on)
         assert book.current.figures.past_due_since is None
         look(book)
-        assert book.do(lambda loan, on=on: end_of_day(loan, on), on)  # type: ignore[misc]
+        assert book.night(on)
 
     assert book.current.terms.status == "closed"
     assert -book.sums[4110] == sum(row.interest for row in rows)

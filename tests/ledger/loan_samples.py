@@ -7,6 +7,7 @@ from typing import Any
 from domain.account_facts import AccountFact, LoanReceived, LoanRefunded, LoanRepaid
 from domain.loans import loan_facts as loans
 from domain.loans import loan_terms as agreed
+from domain.loans.loss_rates import LossRates, LossRatesSet
 from domain.loans.products import Product
 from ledger.journal import Entry, mirrored
 from ledger.loan_posting_rules import loan_entry
@@ -56,6 +57,7 @@ FIGURES = agreed.Figures(
 )
 _AGREED: dict[str, Any] = {"terms": LOAN_TERMS, "figures": FIGURES}
 _MOVED: dict[str, Any] = {"terms": 4, "figures": FIGURES}
+VALUATION = agreed.Valuation(allowance=60000, fees=4100, costs=900)
 PARTS = agreed.Parts(1200000, 24500, 1500, 1000)
 
 LOAN_FACTS: tuple[loans.LoanFact, ...] = (
@@ -92,18 +94,27 @@ LOAN_FACTS: tuple[loans.LoanFact, ...] = (
         **_AGREED, capitalised=agreed.Parts(interest=24500, fees=1500), suspended=500
     ),
     loans.Paused(**_AGREED),
-    loans.ChargedOff(**_AGREED, parts=PARTS, suspended=500),
+    loans.ChargedOff(**_AGREED, parts=PARTS, suspended=500, valuation=VALUATION),
     loans.WriteOffAsked(**_AGREED),
-    loans.WrittenOff(**_AGREED, parts=PARTS, suspended=500),
-    loans.LoanClosed(**_AGREED, released=300000),
+    loans.WrittenOff(**_AGREED, parts=PARTS, suspended=500, valuation=VALUATION),
+    loans.LoanClosed(**_AGREED, released=300000, valuation=VALUATION),
     loans.MovementUndone(**_MOVED, undoes=12),
     loans.AgreementUndone(**_AGREED, undoes=12),
+    loans.AllowanceChanged(**_MOVED, change=-1700),
 )
 
 LOAN_ACCOUNT_FACTS: tuple[AccountFact, ...] = (
     LoanReceived(amount=2500, balance=2500, terms=1, loan=5),
     LoanRepaid(amount=2500, balance=0, terms=1, loan=5),
     LoanRefunded(amount=2500, balance=2500, terms=1, loan=5),
+)
+LOSS_RATE_FACTS = (
+    LossRatesSet(
+        changes=(
+            LossRates(first_day=dt.date(2024, 1, 1), current=Decimal("0.75")),
+            LossRates(first_day=dt.date(2024, 7, 1)),
+        )
+    ),
 )
 _UNDONE: dict[type[Any], loans.LoanFact] = {
     loans.MovementUndone: loans.Waived(**_MOVED, parts=agreed.Parts(fees=1500)),

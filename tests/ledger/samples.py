@@ -111,7 +111,12 @@ from ledger.interest_rules import interest_entry
 from ledger.journal import Entry, JournalEvent, Recorded, mirrored
 from ledger.posting_rules import entry_for
 from tests.ledger.end_of_day_samples import END_OF_DAY_FACTS
-from tests.ledger.loan_samples import LOAN_ACCOUNT_FACTS, LOAN_FACTS, loan_entry_of
+from tests.ledger.loan_samples import (
+    LOAN_ACCOUNT_FACTS,
+    LOAN_FACTS,
+    LOSS_RATE_FACTS,
+    loan_entry_of,
+)
 
 TERMS = Terms(
     account_type="checking",
@@ -357,6 +362,7 @@ STREAMS = {
     "autopay": "autopay-9",
     "interest": "interest-456",
     "rate-plan": "rate-plan-savings-EUR",
+    "loss-rates": "loss-rates",
     "work-item": "work-item-4",
     "reconciliation": "reconciliation-2",
     "standing-order": "standing-order-11",
@@ -406,6 +412,7 @@ SAMPLES: dict[str, Recorded] = {
         (301, GATEWAY_FACTS),
         (1001, LOAN_FACTS),
         (1101, LOAN_ACCOUNT_FACTS),
+        (1201, LOSS_RATE_FACTS),
     )
     for position, fact in enumerate(facts, start=first)
 }

@@ -42,3 +42,11 @@ def test_a_tag_names_an_aggregate_a_fact_and_a_number(tag: str) -> None:
     assert aggregate in STREAMS
     assert fact == fact.lower()
     assert int(number) >= 1
+
+
+def test_an_event_of_a_loan_from_before_valuations_is_read_as_having_none() -> None:
+    tag = "loan.past-due-marked.1"
+    stored = (GOLDEN / f"{tag}.json").read_bytes().removesuffix(b"\n")
+    assert stored.count(b",[0,0,0]]") == 1
+
+    assert decode(tag, stored.replace(b",[0,0,0]]", b"]")) == SAMPLES[tag].event

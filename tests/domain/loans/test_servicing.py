@@ -9,7 +9,8 @@ import pytest
 
 from domain.loans import forbearance, losses, repaying
 from domain.loans.allocation import Due, allocate
-from domain.loans.arrears import bucket_of, days_past_due, end_of_day
+from domain.loans.arrears import end_of_day
+from domain.loans.lateness import bucket_of, days_past_due
 from domain.loans.loan_facts import ChargedOff, Repaid
 from domain.loans.loan_terms import Parts
 from domain.loans.products import ORDERS, PRODUCTS, Product

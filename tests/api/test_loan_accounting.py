@@ -1,0 +1,150 @@
+"""What the bank's books hold of its loans, over HTTP: loss rates, allowances, and what they are for."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from tests.api.test_loans import (
+    DAY,
+    TODAY,
+    code,
+    done,
+    end_loan_days,
+    late,
+    lent,
+    portfolio,
+)
+from tests.running_api import Person, RunningApi
+
+
+@pytest.fixture(scope="module")
+def admin(api: RunningApi) -> Person:
+    """Whoever set the loss rates of the bank, all as they are unless said otherwise."""
+    admin = api.person("admin")
+    answer = admin.post("/v1/loss-rates", {"first_day": str(TODAY - 400 * DAY)}, key="loss-rates")
+    assert answer.status_code == 201, answer.text
+    return admin
+
+
+def sheet(person: Person, **moment: Any) -> dict[str, Any]:
+    answer = person.get("/v1/ledger/balance-sheet", **moment)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = (answer.json() or [{"assets": [], "net_loans": 0}])[0]
+    return found
+
+
+def accounting(person: Person, loan_id: int, **moment: Any) -> dict[str, Any]:
+    answer = person.get(f"/v1/loans/{loan_id}/accounting", **moment)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def neglected(api: RunningApi, borrower: Person, officer: Person, days: int) -> int:
+    """A loan of 12,000 paid out so many days ago, of which nothing was repaid; its days are ended."""
+    account_id = api.account(borrower)
+    began = TODAY - days * DAY
+    loan_id = lent(borrower, officer, account_id, began)
+    spent = borrower.post(f"/v1/accounts/{account_id}/withdraw", {"amount": 12000})
+    assert spent.status_code == 201
+    end_loan_days(api, loan_id, began, TODAY - DAY)
+    return loan_id
+
+
+def test_an_admin_sets_loss_rates_and_staff_read_them(api: RunningApi, admin: Person) -> None:
+    auditor, borrower = api.person("auditor"), api.person()
+    again = admin.post("/v1/loss-rates", {"first_day": str(TODAY - 400 * DAY)})
+    other = {"first_day": str(TODAY + 30 * DAY), "current": "0.75", "days_90": 80}
+
+    changed = admin.post("/v1/loss-rates", other)
+
+    assert (again.status_code, again.json()["position"]) == (201, None)
+    shares = {"current": "1", "days_1": "5", "days_30": "20", "days_60": "50", "days_90": "100"}
+    before = {"first_day": str(TODAY - 400 * DAY), **shares}
+    after = {**shares, "first_day": other["first_day"], "current": "0.75", "days_90": "80"}
+    assert changed.json()["changes"] == [before, after]
+    assert admin.get("/v1/loss-rates").json() == [before, after]
+    known = {"known_at": changed.json()["position"] - 1}
+    assert auditor.get("/v1/loss-rates", **known).json() == [before]
+    assert code(borrower.get("/v1/loss-rates")) == (403, "not-permitted")
+    assert code(auditor.post("/v1/loss-rates", other)) == (403, "not-permitted")
+    above = admin.post("/v1/loss-rates", {"first_day": str(TODAY), "days_30": 101})
+    assert code(above) == (422, "rate-out-of-range")
+
+
+def test_what_is_set_aside_stands_on_the_loan_in_the_portfolio_and_on_the_balance_sheet(
+    api: RunningApi, admin: Person
+) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    before, sheet_before = portfolio(officer), sheet(officer)
+    loan_id = neglected(api, borrower, officer, 75)
+
+    now = accounting(officer, loan_id)
+
+    # Two instalments are late, the first by more than 30 days.
+    assert (now["bucket"], now["stage"]) == ("30-59", 2)
+    assert now["allowance"] == pytest.approx(now["gross"] * 0.2, abs=0.005)
+    assert now["net"] == pytest.approx(now["gross"] - now["allowance"], abs=0.001)
+    report = portfolio(officer)
+    assert report["allowance"] - before.get("allowance", 0) == pytest.approx(now["allowance"])
+    (stage,) = (row for row in report["stages"] if row["stage"] == 2)
+    assert stage["loans"] >= 1
+    assert stage["coverage"] == pytest.approx(
+        100 * stage["allowance"] / stage["outstanding"], abs=0.01
+    )
+    assert sum(row["outstanding"] for row in report["stages"]) == report["outstanding"]
+    assert sum(row["allowance"] for row in report["ageing"]) == pytest.approx(report["allowance"])
+    after = sheet(officer)
+    (line,) = (row for row in after["assets"] if row["ledger_account"] == 1390)
+    assert line["balance"] < 0
+    assert after["net_loans"] - sheet_before["net_loans"] == pytest.approx(now["net"])
+    total = after["liabilities_total"] + after["equity_total"] + after["result"]
+    assert after["assets_total"] == pytest.approx(total)
+    kinds = {line["kind"] for line in officer.get(f"/v1/loans/{loan_id}/statement").json()["lines"]}
+    assert "loan_impairment" not in kinds
+    assert code(borrower.get(f"/v1/loans/{loan_id}/accounting")) == (403, "not-permitted")
+    table = officer.get("/v1/reports/loan-portfolio", format="csv").text
+    assert '"stage","2"' in table
+    assert '"net_loans"' in officer.get("/v1/ledger/balance-sheet", format="csv").text
+
+
+def test_a_repayment_told_late_lowers_what_was_set_aside_and_not_what_was_known(
+    api: RunningApi, admin: Person
+) -> None:
+    borrower, officer, teller = api.person(), api.person("loan_officer"), api.person("teller")
+    loan_id = neglected(api, borrower, officer, 45)
+    first = officer.get(f"/v1/loans/{loan_id}/schedule").json()["instalments"][0]["due"]
+    before = accounting(officer, loan_id)
+    assert before["stage"] == 1
+    assert before["allowance"] > 600
+
+    done(
+        teller.post(
+            f"/v1/loans/{loan_id}/repay",
+            {"amount": 3151.49, **late(dt.date.fromisoformat(first))},
+        )
+    )
+
+    assert accounting(officer, loan_id)["allowance"] == 90.89
+    assert accounting(officer, loan_id, as_of=first)["allowance"] == 90.89
+    known = {"known_at": before["position"], "as_of": str(TODAY - DAY)}
+    assert accounting(officer, loan_id, **known)["allowance"] == before["allowance"]
+
+
+def test_a_write_off_takes_the_allowance_first(api: RunningApi, admin: Person) -> None:
+    borrower, one, other = api.person(), api.person("loan_officer"), api.person("loan_officer")
+    loan_id = neglected(api, borrower, one, 45)
+    before = accounting(one, loan_id)
+    result = sheet(one)["result"]
+    why = {"reason": "insolvency"}
+
+    done(one.post(f"/v1/loans/{loan_id}/write-off", why))
+    written_off = done(other.post(f"/v1/loans/{loan_id}/write-off", why))
+
+    assert written_off["status"] == "written_off"
+    after = accounting(one, loan_id)
+    assert (after["gross"], after["allowance"], after["net"]) == (0, 0, 0)
+    assert after["debt_charged_off"] >= before["gross"]
+    # The day's interest was earned before it was lost; the rest of the loss was not expected.
+    assert sheet(one)["result"] - result == pytest.approx(-before["net"])
