@@ -102,12 +102,16 @@ CREATE TABLE readmodels.journal_lines (
 );
 CREATE UNIQUE INDEX journal_lines_position ON readmodels.journal_lines (position, line);
 CREATE INDEX journal_lines_ledger_account ON readmodels.journal_lines (ledger_account, position);
+-- The lines of an account lie apart, one on a page. So what a balance, a page of history and a statement
+-- read of them stands in these indexes, too, where they lie together in the order they are read.
 CREATE INDEX journal_lines_account ON readmodels.journal_lines (account_id, position)
-    WHERE account_id IS NOT NULL;
+    INCLUDE (transaction_id, balance, booked_through) WHERE account_id IS NOT NULL;
 CREATE INDEX journal_lines_account_booked ON readmodels.journal_lines
-    (account_id, booking_date, position) WHERE account_id IS NOT NULL AND NOT late;
+    (account_id, booking_date, position)
+    INCLUDE (transaction_id, debit, credit, balance, value_date)
+    WHERE account_id IS NOT NULL AND NOT late;
 CREATE INDEX journal_lines_account_late ON readmodels.journal_lines
-    (account_id, booking_date, position) INCLUDE (debit, credit)
+    (account_id, booking_date, position) INCLUDE (transaction_id, debit, credit, balance, value_date)
     WHERE account_id IS NOT NULL AND late;
 
 CREATE INDEX journal_lines_account_valued ON readmodels.journal_lines
@@ -252,8 +256,11 @@ CREATE UNIQUE INDEX transaction_labels_transaction ON readmodels.transaction_lab
     (transaction_id, position);
 
 -- Debits and credits of each ledger account by booking date and kind, within runs of 1,024 positions;
--- sixteen runs of one level are one of the next, which is added once they are over. So a trial balance
--- as known at any position adds at most fifteen runs a level and one unfinished run.
+-- sixteen runs of one level are one of the next, which is added once they are over. A run that is over
+-- does not change, so each row of the levels above the lowest says what was booked up to its date, too,
+-- and `newest` marks the last date of an account and kind in a run. So a trial balance as known at any
+-- position reads one row of each account and kind in at most fifteen runs a level, however many days
+-- these hold, and fifteen runs of the lowest level and an unfinished one.
 CREATE TABLE readmodels.ledger_totals (
     level smallint NOT NULL,
     run bigint NOT NULL,
@@ -262,10 +269,14 @@ CREATE TABLE readmodels.ledger_totals (
     booking_date date NOT NULL,
     kind text NOT NULL,
     debits bigint NOT NULL,
-    credits bigint NOT NULL
+    credits bigint NOT NULL,
+    debits_through bigint,
+    credits_through bigint,
+    newest boolean NOT NULL
 );
 CREATE UNIQUE INDEX ledger_totals_run ON readmodels.ledger_totals
-    (level, run, ledger_account, currency, booking_date, kind);
+    (level, run, ledger_account, currency, kind, booking_date);
+CREATE INDEX ledger_totals_newest ON readmodels.ledger_totals (level, run) WHERE newest;
 
 -- The interest of each account, as its newest event says (domain/accrued_interest.py): units are whole
 -- numbers of many digits, the rest minor units.

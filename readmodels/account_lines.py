@@ -13,8 +13,9 @@ POSITION_MAX: Final = 2**63 - 1
 
 # Lines that are not late are a prefix in this order, so one bound finds where to begin; the late
 # ones are few, and are merged in. Each balance is that of its anchor (the line itself, or for a late
-# one the last before it that is not) and of the late lines that the log holds after the anchor and
-# the books before the line.
+# one the last before it that is not, which alone has to be looked for) and of the late lines that the
+# log holds after the anchor and the books before the line. What is read of a line that is not late
+# stands in the index that finds it, so that a statement reads no page of lines.
 LINES: Final = """
     SELECT page.position, page.transaction_id, page.booking_date, page.value_date, page.late,
            page.debit, page.credit,
@@ -44,14 +45,14 @@ LINES: Final = """
                           (known.booked_through, %(known_at)s::bigint)) AS edge (booked, place)
             ORDER BY edge.booked, edge.place LIMIT 1) AS bound
      CROSS JOIN LATERAL (
-           (SELECT l.*, {transaction}
+           (SELECT {line}, false AS late, {transaction}
               FROM readmodels.journal_lines l
               JOIN readmodels.transactions t ON t.transaction_id = l.transaction_id
              WHERE l.account_id = a.account_id AND NOT l.late
                AND (l.booking_date, l.position) <= (bound.booked, bound.place) {wanted}
              ORDER BY l.booking_date DESC, l.position DESC LIMIT %(limit)s)
             UNION ALL
-           (SELECT l.*, {transaction}
+           (SELECT {line}, true AS late, {transaction}
               FROM readmodels.journal_lines l
               JOIN readmodels.transactions t ON t.transaction_id = l.transaction_id
              WHERE l.account_id = a.account_id AND l.late
@@ -61,11 +62,19 @@ LINES: Final = """
             ORDER BY booking_date DESC, position DESC LIMIT %(limit)s) AS page
       LEFT JOIN LATERAL (
            SELECT l.booking_date, l.position, l.balance FROM readmodels.journal_lines l
-            WHERE a.lateness_max > 0 AND l.account_id = a.account_id AND NOT l.late
+            WHERE page.late AND l.account_id = a.account_id AND NOT l.late
               AND (l.booking_date, l.position) <= (page.booking_date, page.position)
-            ORDER BY l.booking_date DESC, l.position DESC LIMIT 1) AS anchor ON true
+            ORDER BY l.booking_date DESC, l.position DESC LIMIT 1) AS earlier ON true
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN page.late THEN earlier.booking_date ELSE page.booking_date END,
+                  CASE WHEN page.late THEN earlier.position ELSE page.position END,
+                  CASE WHEN page.late THEN earlier.balance ELSE page.balance END)
+        AS anchor (booking_date, position, balance)
      WHERE a.account_id = %(account_id)s
      ORDER BY page.booking_date DESC, page.position DESC
+"""
+OF_LINE: Final = """
+    l.position, l.transaction_id, l.booking_date, l.value_date, l.debit, l.credit, l.balance
 """
 OF_TRANSACTION: Final = f"""
     t.kind, t.source_account_id, t.destination_account_id, t.recorded_at, t.description,
@@ -135,6 +144,6 @@ async def lines(
     if filters.booked_from is not None:
         # Said of the line too, so that the index stops there.
         wanted += " AND l.booking_date >= %(booked_from)s"
-    query = LINES.format(transaction=OF_TRANSACTION, wanted=wanted)
+    query = LINES.format(line=OF_LINE, transaction=OF_TRANSACTION, wanted=wanted)
     found = await connection.execute(query, parameters)
     return [LineRow(*row) for row in await found.fetchall()]

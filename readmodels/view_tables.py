@@ -74,21 +74,27 @@ PUT_HOLDERS: Final = """
 """
 PUT_TOTALS: Final = """
     INSERT INTO {schema}.ledger_totals AS t
-           (level, run, booking_date, ledger_account, currency, kind, debits, credits)
-    SELECT 0, * FROM unnest(%s::bigint[], %s::date[], %s::smallint[], %s::text[], %s::text[],
-                         %s::bigint[], %s::bigint[])
-        ON CONFLICT (level, run, ledger_account, currency, booking_date, kind) DO UPDATE
+           (level, run, booking_date, ledger_account, currency, kind, debits, credits, newest)
+    SELECT 0, n.*, false
+      FROM unnest(%s::bigint[], %s::date[], %s::smallint[], %s::text[], %s::text[], %s::bigint[],
+                  %s::bigint[]) AS n
+        ON CONFLICT (level, run, ledger_account, currency, kind, booking_date) DO UPDATE
        SET debits = t.debits + excluded.debits, credits = t.credits + excluded.credits
 """
 # Runs of a level that are over become one of the next; what happens later belongs to later runs.
-SUM_RUNS: Final = """
-    INSERT INTO {schema}.ledger_totals
-           (level, run, booking_date, ledger_account, currency, kind, debits, credits)
-    SELECT level + 1, run / %s, booking_date, ledger_account, currency, kind,
-           sum(debits), sum(credits)
-      FROM {schema}.ledger_totals
+SUM_RUNS: Final = f"""
+    INSERT INTO {{schema}}.ledger_totals
+           (level, run, ledger_account, currency, kind, booking_date, debits, credits,
+            debits_through, credits_through, newest)
+    SELECT level + 1, run >> {LEVEL_BITS}, ledger_account, currency, kind, booking_date,
+           sum(debits), sum(credits), sum(sum(debits)) OVER through, sum(sum(credits)) OVER through,
+           lead(booking_date) OVER through IS NULL
+      FROM {{schema}}.ledger_totals
      WHERE level = %s AND run >= %s AND run < %s
      GROUP BY 1, 2, 3, 4, 5, 6
+    WINDOW through AS (PARTITION BY run >> {LEVEL_BITS}, ledger_account, currency, kind
+                       ORDER BY booking_date)
+     ORDER BY 2, 3, 4, 5, 6
 """
 MARK_REVERSED: Final = """
     UPDATE {schema}.transactions t SET reversed_by = n.reversed_by
@@ -220,13 +226,12 @@ def _write_totals(connection: SyncConnection, schema: str, batch: Batch) -> None
             for key, total in sums.items()
         ]
         _run(connection, PUT_TOTALS, schema, *map(array_of, zip(*rows, strict=True)))
-    fan = 1 << LEVEL_BITS
     for level in range(LEVELS - 1):
         # The runs of the next level that were not over before the batch and are after it.
         bits = bits_of(level + 1)
         first, end = (batch.after + 1) >> bits, (batch.last + 1) >> bits
         if first < end:
-            _run(connection, SUM_RUNS, schema, fan, level, first * fan, end * fan)
+            _run(connection, SUM_RUNS, schema, level, first << LEVEL_BITS, end << LEVEL_BITS)
 
 
 def _write_transactions(connection: SyncConnection, schema: str, made: TransactionRows) -> None:
