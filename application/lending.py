@@ -12,6 +12,7 @@ from domain.account import Account
 from domain.account import stream_of as account_stream
 from domain.loans.loan import Dated, Loan, known, stream_of
 from domain.loans.loan_facts import (
+    InstalmentFeeCharged,
     InterestAccrued,
     LoanFact,
     LoanFeeCharged,
@@ -27,6 +28,7 @@ from ledger.loan_posting_rules import loan_entry
 # What goes before a payment because of it, or because days have passed: transactions of their own.
 LEADING: Final[tuple[type[LoanFact], ...]] = (
     InterestAccrued,
+    InstalmentFeeCharged,
     PastDueMarked,
     OverpaymentApplied,
     LoanFeeCharged,

@@ -13,6 +13,7 @@ from application.lending import (
     loan_command,
 )
 from domain import account as accounts
+from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans import forbearance, losses, repaying
 from domain.loans.loan import Loan
 from domain.loans.loan_facts import OverpaymentRefunded
@@ -146,6 +147,7 @@ def reschedule(
     annual_rate: Decimal | None = None,
     capitalise: bool = False,
     forborne: bool = False,
+    calendar: Calendar = WEEKENDS,
 ) -> Command:
     """A new schedule from the day on; the one before stays readable as it was known."""
 
@@ -158,6 +160,7 @@ def reschedule(
             annual_rate=annual_rate,
             capitalise=capitalise,
             forborne=forborne,
+            calendar=calendar,
         )
         return add_facts(books, posted, loan_id, facts)
 

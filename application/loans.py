@@ -26,6 +26,7 @@ from application.lending import (
 from domain import account as accounts
 from domain import customer as customers
 from domain.account import stream_of as account_stream
+from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans import applying
 from domain.loans.loan import Loan, stream_of
 from domain.loans.loan_facts import Disbursed
@@ -201,6 +202,7 @@ def pay_out(
     amount: Decimal | None = None,
     account_id: int | None,
     first_due: dt.date | None = None,
+    calendar: Calendar = WEEKENDS,
 ) -> Command:
     """Disburse all that is approved, or a tranche: to the borrower's account, or to another bank."""
 
@@ -208,7 +210,12 @@ def pay_out(
         account = None if account_id is None else account_of_borrower(books, loan, account_id)
         minor_units = None if amount is None else minor_units_of(amount, loan.terms.currency)
         facts = disburse(
-            loan, minor_units, posted.value_date, to_account=account_id, first_due=first_due
+            loan,
+            minor_units,
+            posted.value_date,
+            to_account=account_id,
+            first_due=first_due,
+            calendar=calendar,
         )
         paid_out: Any = facts[-1].fact
         assert isinstance(paid_out, Disbursed)

@@ -43,5 +43,10 @@ class Calendar(msgspec.Struct, frozen=True):
             return self.preceding(date)
         return found
 
+    def moved_after(self, earlier: dt.date, date: dt.date, rule: DayRule) -> dt.date:
+        """The same, but never a day that is not after an earlier one: then the next business day."""
+        found = self.moved(date, rule)
+        return found if found > earlier else self.following(date)
+
 
 WEEKENDS: Final = Calendar()

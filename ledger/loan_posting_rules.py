@@ -16,6 +16,7 @@ from domain.loans.loan_facts import (
     Approved,
     ChargedOff,
     Disbursed,
+    InstalmentFeeCharged,
     InterestAccrued,
     LoanClosed,
     LoanFact,
@@ -156,7 +157,7 @@ def _accrued(lines: _Lines, fact: InterestAccrued) -> None:
     lines.credit(PENALTY_INCOME, fact.late)
 
 
-def _fee_charged(lines: _Lines, fact: LoanFeeCharged) -> None:
+def _fee_charged(lines: _Lines, fact: LoanFeeCharged | InstalmentFeeCharged) -> None:
     lines.debit(LOAN_FEES, fact.amount)
     lines.credit(LOAN_FEE_INCOME, fact.amount)
 
@@ -271,6 +272,7 @@ _RULES: Final[dict[type[Any], Callable[[_Lines, Any], None]]] = {
     Disbursed: _disbursed,
     InterestAccrued: _accrued,
     LoanFeeCharged: _fee_charged,
+    InstalmentFeeCharged: _fee_charged,
     PenaltyCharged: _penalty_charged,
     NonAccrualStarted: _non_accrual_started,
     NonAccrualEnded: _non_accrual_ended,

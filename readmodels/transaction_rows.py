@@ -88,6 +88,7 @@ KINDS: Final[dict[type[Fact], str]] = {
     loans.NonAccrualEnded: "loan_interest",
     loans.AllowanceChanged: "loan_impairment",
     loans.LoanFeeCharged: "loan_fee",
+    loans.InstalmentFeeCharged: "loan_fee",
     loans.PenaltyCharged: "loan_penalty",
     loans.Waived: "loan_waiver",
     loans.Rescheduled: "loan_reschedule",

@@ -31,13 +31,15 @@ class Cost(NamedTuple):
 def cost_of(
     terms: ScheduleTerms, instalments: Sequence[Instalment], fees: Sequence[Flow] = ()
 ) -> Cost:
-    """The fees are below zero, as everything that the borrower pays."""
-    flows = [Flow(terms.start, Decimal(terms.principal))]
-    flows += [Flow(advance.on, Decimal(advance.amount)) for advance in terms.advances]
-    flows += [Flow(row.due, Decimal(-row.payment)) for row in instalments if row.payment]
+    """`fees` are below zero, as everything that the borrower pays; those of instalments stand in them."""
+    lent = [Flow(terms.start, Decimal(terms.principal))]
+    lent += [Flow(advance.on, Decimal(advance.amount)) for advance in terms.advances]
+    bare = [(row.due, row.payment - row.fee) for row in instalments]
+    flows = [*lent, *(Flow(due, Decimal(-paid)) for due, paid in bare if paid)]
+    of_instalments = [Flow(row.due, Decimal(-row.fee)) for row in instalments if row.fee]
     return Cost(
-        apr_eu=apr_eu([*flows, *fees]),
-        apr_us=apr_us(flows, fees),
+        apr_eu=apr_eu([*flows, *of_instalments, *fees]),
+        apr_us=apr_us(flows, [*of_instalments, *fees]),
         effective_rate=_effective_rate(terms, flows),
     )
 

@@ -3,6 +3,7 @@
 import bisect
 import datetime as dt
 import itertools
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -32,12 +33,19 @@ class Period(NamedTuple):
 def periods_of(terms: ScheduleTerms, count: int) -> list[Period]:
     """The first so many periods; the due date of the last is the termination date."""
     every, unit, anchor = terms.every, terms.unit, terms.day_of_month
-    dues = list(
-        itertools.islice(
-            due_dates(terms.start, every, unit, first_due=terms.first_due, day_of_month=anchor),
-            count,
-        )
-    )
+    endless = due_dates(terms.start, every, unit, first_due=terms.first_due, day_of_month=anchor)
+    dues = list(itertools.islice(endless, count))
+    if terms.moves_accrual and terms.day_rule is not None:
+        moved, rule = terms.calendar.moved_after, terms.day_rule
+        dues = [moved(terms.start, due, rule) for due in dues]
+        if any(end <= begin for begin, end in itertools.pairwise((terms.start, *dues))):
+            raise TermsContradict(field="moves_accrual", why="leaves a period without a day")
+    return periods_to(terms, dues)
+
+
+def periods_to(terms: ScheduleTerms, dues: Sequence[dt.date]) -> list[Period]:
+    """The periods from the start to these dates. A first one that is not regular is a broken one."""
+    every, unit, anchor = terms.every, terms.unit, terms.day_of_month
     first_start = add_units(dues[0], -every, unit, anchor)
     if add_units(terms.start, every, unit, anchor) == dues[0]:
         first_start = terms.start

@@ -1,5 +1,6 @@
 """The schedule of a loan: who asks for one calls `schedule(terms)`, and for no other thing here."""
 
+import datetime as dt
 from decimal import localcontext
 
 from domain.amortisation.arithmetic import EXACT, rounded
@@ -11,8 +12,8 @@ from domain.amortisation.terms import Instalment, ScheduleTerms, check_terms
 def schedule(terms: ScheduleTerms) -> tuple[Instalment, ...]:
     """Every instalment from the start to the last, after which nothing is owed.
 
-    Where balances are rounded, each payment is its principal and its interest, and the principal of all
-    rows is what was lent. Where they are not, each figure is the rounded exact one. Refused with
+    Where balances are rounded, each payment is its principal, its interest and its fee, and the
+    principal of all rows is what was lent. Where they are not, each figure is the rounded exact one. Refused with
     `TermsContradict`: terms that contradict one another, and payments that never repay the loan.
     """
     check_terms(terms)
@@ -34,6 +35,12 @@ def _until_repaid(rows: list[Row]) -> list[Row]:
     return rows
 
 
+def _payment_day(terms: ScheduleTerms, date: dt.date) -> dt.date:
+    if terms.day_rule is None:
+        return date
+    return terms.calendar.moved_after(terms.start, date, terms.day_rule)
+
+
 def _shown(terms: ScheduleTerms, row: Row) -> Instalment:
     # Rounded balances are whole already, and the last holds what no multiple would.
     multiple_of = 1 if terms.balances_rounded else terms.currency_multiple_of
@@ -41,13 +48,18 @@ def _shown(terms: ScheduleTerms, row: Row) -> Instalment:
         rounded(amount, terms.rounding, multiple_of)
         for amount in (row.principal, row.interest, row.principal + row.interest, row.balance)
     )
+    fee = 0
+    if terms.instalment_fee is not None:
+        fee = terms.instalment_fee.on(principal, interest, terms.rounding, multiple_of)
     return Instalment(
         number=terms.first_number + row.number - 1,
         start=row.start,
-        due=row.due,
+        end=row.due,
+        due=_payment_day(terms, row.due),
         days=(row.due - row.start).days,
         principal=principal,
         interest=interest,
-        payment=payment,
+        fee=fee,
+        payment=payment + fee,
         balance=balance,
     )

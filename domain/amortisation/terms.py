@@ -7,8 +7,10 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from domain.amortisation.arithmetic import ZERO, Rounding
-from domain.amortisation.day_counts import DayCount
+from domain.amortisation.day_counts import THIRTY, DayCount
 from domain.amortisation.due_dates import Unit
+from domain.amortisation.instalment_fees import InstalmentFee, check_fee
+from domain.banking_calendar import WEEKENDS, Calendar, DayRule
 from domain.refusals import TermsContradict
 
 Method: TypeAlias = Literal[
@@ -83,20 +85,27 @@ class ScheduleTerms(msgspec.Struct, frozen=True, kw_only=True):
     payment: int | None = None  # the fixed payment or principal, or the least payment of a card
     growth: Decimal = ZERO  # graduated: of the instalment, each year
     percent: Decimal = ZERO  # percent_of_balance: of the balance with its interest
+    day_rule: DayRule | None = None  # where a due date goes that is no business day of the calendar
+    moves_accrual: bool = False  # else interest counts to the date before it was moved
+    calendar: Calendar = WEEKENDS
+    instalment_fee: InstalmentFee | None = None
 
 
 class Instalment(NamedTuple):
-    """One row: the period from `start` to `due` in calendar days, and minor units due at its end.
+    """One row: interest counts from `start` to `end`, `days` of the calendar; minor units are due on `due`.
 
-    `balance` is the principal still owed after it, advances of the due date included.
+    That is `end`, or the business day that it is moved to. `payment` is principal, interest and `fee`.
+    `balance` is the principal still owed after it, advances of its end included.
     """
 
     number: int
     start: dt.date
+    end: dt.date
     due: dt.date
     days: int
     principal: int
     interest: int
+    fee: int
     payment: int
     balance: int
 
@@ -163,10 +172,12 @@ def check_terms(terms: ScheduleTerms) -> None:
             "day_count",
             "counts days, but a periodic rate is the same for every period",
         ),
+        *_wrong_business_days(terms),
     )
     for is_wrong, field, why in wrong:
         if is_wrong:
             raise TermsContradict(field=field, why=why)
+    check_fee(terms.instalment_fee)
 
 
 def _wrong_events(terms: ScheduleTerms) -> tuple[tuple[bool, str, str], ...]:
@@ -189,6 +200,20 @@ def _wrong_events(terms: ScheduleTerms) -> tuple[tuple[bool, str, str], ...]:
             any(advance.on < terms.start for advance in terms.advances),
             "disbursements",
             "holds a date before the first disbursement",
+        ),
+    )
+
+
+def _wrong_business_days(terms: ScheduleTerms) -> tuple[tuple[bool, str, str], ...]:
+    moves, counted = terms.moves_accrual, terms.day_count
+    whole = counted in ("same-as-period", "ACT/ACT-ICMA")
+    whole = whole or (terms.method == "progressive" and counted in THIRTY)
+    return (
+        (moves and terms.day_rule is None, "moves_accrual", "goes with a rule for business days"),
+        (
+            moves and whole,
+            "moves_accrual",
+            f"goes with counted days; {counted} takes each period for whole",
         ),
     )
 

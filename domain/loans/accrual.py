@@ -27,12 +27,13 @@ def nearest(numerator: int, denominator: int) -> int:
 
 
 def earned_part(row: Row, on: dt.date) -> int:
-    """What of the line's interest is earned up to a day."""
-    if on >= row.end:
+    """What of the line's interest is earned up to a day; all of it by the day that it is due."""
+    end = min(row.end, row.due)
+    if on >= end:
         return row.interest
     if on <= row.start:
         return 0
-    return nearest(row.interest * (on - row.start).days, (row.end - row.start).days)
+    return nearest(row.interest * (on - row.start).days, (end - row.start).days)
 
 
 def earned_between(rows: Sequence[Row], since: dt.date, on: dt.date) -> int:

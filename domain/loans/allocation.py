@@ -47,7 +47,8 @@ def dues(terms: LoanTerms, figures: Figures, on: dt.date) -> list[Due]:
         interest -= paid
         if row.interest > paid:
             found.append(Due(row.due, "interest", row.interest - paid))
-    found.extend(_open(terms.charges, "fee", settled.fees, on))
+    fees = (fee for fee, _ in fees_in_order(terms))
+    found.extend(_open(fees, "fee", settled.fees, on))
     penalties = settled.penalties
     late = figures.late_charged - min(penalties, figures.late_charged)
     penalties -= min(penalties, figures.late_charged)
@@ -56,6 +57,14 @@ def dues(terms: LoanTerms, figures: Figures, on: dt.date) -> list[Due]:
     found.extend(_open(terms.charges, "penalty", penalties, on))
     found.sort(key=lambda due: due.on)
     return found
+
+
+def fees_in_order(terms: LoanTerms) -> list[tuple[Charge, bool]]:
+    """All fees by the days they are due, in which order they are paid, and whether each is an
+    instalment's: those go before the others of their day."""
+    fees = [(fee, True) for fee in terms.fee_schedule]
+    fees += [(charge, False) for charge in terms.charges if charge.component == "fee"]
+    return sorted(fees, key=lambda fee: fee[0].due)
 
 
 def _open(
@@ -94,7 +103,21 @@ def due_total(due: Iterable[Due]) -> int:
 
 
 def past_due_since(terms: LoanTerms, figures: Figures, on: dt.date) -> dt.date | None:
-    """The due date of the oldest instalment that was due before this day and is not fully paid."""
+    """The due date of the oldest instalment that was due before this day and is not fully paid.
+
+    Its own fee is of it; what was charged beside the instalments is not.
+    """
+    oldest = _oldest_unpaid(terms, figures, on)
+    if terms.fee_schedule:
+        settled = figures.settled.fees
+        for fee, of_instalment in fees_in_order(terms):
+            settled -= fee.amount
+            if fee.due < on and settled < 0 and of_instalment:
+                return min(fee.due, oldest or fee.due)
+    return oldest
+
+
+def _oldest_unpaid(terms: LoanTerms, figures: Figures, on: dt.date) -> dt.date | None:
     settled = figures.settled
     principal, interest = settled.principal, settled.interest
     for row in terms.rows:

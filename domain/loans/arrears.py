@@ -15,6 +15,7 @@ from domain.loans.lateness import DAY, counted_days, days_past_due
 from domain.loans.loan import Course, Dated, Loan
 from domain.loans.loan_facts import (
     ApprovalExpired,
+    InstalmentFeeCharged,
     InterestAccrued,
     NonAccrualEnded,
     NonAccrualStarted,
@@ -60,6 +61,7 @@ def catch_up(course: Course, on: dt.date) -> None:
     stop = bisect_right(rows, on, key=_DUE)
     for day in sorted({row.due for row in rows[first:stop]} | {on}):
         _accrue(course, day)
+        _charge_instalment_fee(course, day)
         _apply_credit(course, day)
 
 
@@ -90,6 +92,19 @@ def _accrue(course: Course, on: dt.date) -> None:
         course.move(on, InterestAccrued, after, interest=recognised, late=late_charge)
     if passed:
         _mark(course, on)
+
+
+def _charge_instalment_fee(course: Course, on: dt.date) -> None:
+    """What has fallen due of the schedule of fees and was not charged yet."""
+    terms, figures = course.terms, course.figures
+    if not terms.fee_schedule:
+        return
+    fallen = sum(fee.amount for fee in terms.fee_schedule if fee.due <= on)
+    others = sum(each.amount for each in terms.charges if each.component == "fee")
+    amount = fallen + others - figures.fees - figures.settled.fees
+    if amount > 0:
+        after = msgspec.structs.replace(figures, fees=figures.fees + amount)
+        course.move(on, InstalmentFeeCharged, after, amount=amount)
 
 
 def _late_units(terms: LoanTerms, figures: Figures, since: dt.date, on: dt.date) -> int:

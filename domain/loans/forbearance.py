@@ -1,27 +1,33 @@
 """What the bank gives a borrower: a waiver, a pause, a new schedule. And what it asks: a fee."""
 
 import datetime as dt
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
+from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans.allocation import dues
 from domain.loans.applying import check_rate
 from domain.loans.arrears import catch_up, paid
+from domain.loans.lateness import DAY
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import Paused, Rescheduled, Waived
 from domain.loans.loan_refusals import WaiverAboveOpen
-from domain.loans.loan_terms import NOTHING, LoanTerms, Parts, Pause
+from domain.loans.loan_terms import NOTHING, LoanTerms, Parts, Pause, Row
 from domain.loans.products import Component
 from domain.loans.repaying import charge_fee, check_not_before
 from domain.loans.schedules import (
     carried_rows,
+    covered_until,
     due_dates,
     fallen_due,
-    periods_over,
+    new_periods,
+    not_yet_earned,
     settled_only,
     spread,
+    with_rows,
 )
 from domain.refusals import DateOutOfRange
 
@@ -98,6 +104,7 @@ def reschedule(
     annual_rate: Decimal | None = None,
     capitalise: bool = False,
     forborne: bool = False,
+    calendar: Calendar = WEEKENDS,
 ) -> list[Dated]:
     """A new schedule from the day on: another number of instalments, first due date, or rate.
 
@@ -107,17 +114,20 @@ def reschedule(
     """
     course = _begun(loan, on)
     terms, figures = course.terms, course.figures
-    left = sorted({row.due for row in terms.rows if row.due > on})
+    begin = covered_until(terms, on)
+    left = sorted({row.end for row in not_yet_earned(terms, on)})
     count = instalments or len(left) or 1
     rate = terms.annual_rate if annual_rate is None else annual_rate
     check_rate(rate)
     latest = on + dt.timedelta(days=PAUSE_DAYS_MAX)
-    if first_due is not None and not on < first_due <= latest:
-        raise DateOutOfRange(field="first due date", date=first_due, earliest=on, latest=latest)
+    if first_due is not None and not begin < first_due <= latest:
+        raise DateOutOfRange(
+            field="first due date", date=first_due, earliest=begin + DAY, latest=latest
+        )
     if instalments is None and first_due is None and left:
         ends = left
     else:
-        ends = due_dates(terms.product, on, count, first_due or (left[0] if left else None))
+        ends = due_dates(terms.product, begin, count, first_due or (left[0] if left else None))
     capitalised, suspended = NOTHING, 0
     if capitalise:
         capitalised = Parts(
@@ -128,11 +138,11 @@ def reschedule(
         suspended = figures.suspended
     principal = figures.principal + capitalised.total
     past = settled_only(fallen_due(terms, on), figures.settled.principal)
-    carried = [msgspec.structs.replace(row, due=ends[0]) for row in carried_rows(terms, on)]
+    periods = new_periods(terms.product, rate, begin, ends, calendar)
+    carried = carried_rows(terms.rows, on, due=periods[0].due)
     if capitalise:
         # It is settled by being principal now, so nothing of it falls due any more.
         carried = [msgspec.structs.replace(row, due=on) for row in carried]
-    periods = periods_over(terms.product, rate, on, ends)
     number = 1 + max((row.number for row in past), default=0)
     carried_interest = 0 if capitalise else sum(row.interest for row in carried)
     new = spread(terms.product, principal, periods, number=number, carried=carried_interest)
@@ -143,17 +153,15 @@ def reschedule(
 def _agree(
     course: Course,
     on: dt.date,
-    rows: tuple[object, ...],
+    rows: Sequence[Row],
     rate: Decimal,
     capitalised: Parts,
     suspended: int,
     forborne: bool,
 ) -> None:
     terms: LoanTerms = msgspec.structs.replace(
-        course.terms,
-        rows=rows,
+        with_rows(course.terms, rows, on),
         annual_rate=rate,
-        schedule_number=course.terms.schedule_number + 1,
         forborne=course.terms.forborne or forborne,
     )
     figures, _ = paid(terms, course.figures, capitalised, on)

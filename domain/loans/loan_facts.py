@@ -106,6 +106,13 @@ class LoanFeeCharged(Agreement, frozen=True, kw_only=True, omit_defaults=True):
     early: bool = False
 
 
+@stored_as("loan.instalment-fee-charged.1")
+class InstalmentFeeCharged(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
+    """The fee of an instalment, which has fallen due; it stands in the schedule of fees."""
+
+    amount: int
+
+
 @stored_as("loan.penalty-charged.1")
 class PenaltyCharged(Agreement, frozen=True, kw_only=True, omit_defaults=True):
     amount: int

@@ -66,8 +66,9 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     """A line of the schedule: what falls due on a day.
 
     `interest` is earned evenly over the days from `start` to `end`, the first included and the last
-    not; `due` is mostly `end`. Several lines may fall due together, where a schedule was changed
-    within a period. An instalment that was repaid early has no days.
+    not; `due` is mostly `end`, or the business day that it was moved to, by which all is earned in any
+    case. Several lines may fall due together, where a schedule was changed within a period. An
+    instalment that was repaid early has no days.
     """
 
     number: int
@@ -116,6 +117,7 @@ class LoanTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that is agreed about a loan, apart from the money that moves on it.
 
     `principal` is what was applied for and approved, `disbursed` what of it was paid out.
+    `charges` were charged, `fee_schedule` are the fees of instalments, each charged when it falls due.
     `prospective` marks a borrower in difficulty to whom terms were given that others would not get.
     """
 
@@ -141,6 +143,7 @@ class LoanTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedule_number: int = 0
     rows: tuple[Row, ...] = ()
     charges: tuple[Charge, ...] = ()
+    fee_schedule: tuple[Charge, ...] = ()
     pauses: tuple[Pause, ...] = ()
     forborne: bool = False
     write_off_asked_by: str | None = None

@@ -12,6 +12,8 @@ import msgspec
 from domain.amortisation.arithmetic import Rounding
 from domain.amortisation.day_counts import DayCount
 from domain.amortisation.due_dates import Unit
+from domain.amortisation.instalment_fees import InstalmentFee
+from domain.banking_calendar import DayRule
 from domain.loans.loan_refusals import ProductNotFound
 
 Component: TypeAlias = Literal["penalty", "fee", "interest", "principal"]
@@ -72,6 +74,11 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     four_eyes_above: int
     approval_days: int = 30
     secured: bool = False
+    # Where a due date goes that is no business day, and whether interest counts to it then.
+    day_rule: DayRule | None = None
+    moves_accrual: bool = False
+    # Charged with each instalment when it falls due.
+    instalment_fee: InstalmentFee | None = None
 
     @property
     def allocation_order(self) -> tuple[Component, ...]:
@@ -159,6 +166,37 @@ PRODUCTS: Final[dict[str, Product]] = {
             late_rate=Decimal(11),
             four_eyes_above=50_000_00,
             secured=True,
+        ),
+        Product(
+            name="store",
+            title="Store credit with a fee for each instalment",
+            amount_min=50_00,
+            amount_max=5_000_00,
+            instalments_max=36,
+            annual_rate=Decimal("11.9"),
+            instalment_fee=InstalmentFee(flat=1_50, of_instalment=Decimal("0.5")),
+            day_rule="following",
+            late_fee=5_00,
+            late_grace_days=3,
+            four_eyes_above=5_000_00,
+        ),
+        Product(
+            name="seasonal",
+            title="Seasonal loan: equal principal each quarter, paid on business days",
+            amount_min=5_000_00,
+            amount_max=200_000_00,
+            instalments_max=20,
+            annual_rate=Decimal("6.25"),
+            method="equal_principal",
+            every=3,
+            day_count="ACT/365F",
+            instalment_fee=InstalmentFee(of_principal=Decimal("0.1")),
+            day_rule="modified_following",
+            moves_accrual=True,
+            tranches_max=3,
+            excess="lower_instalment",
+            late_rate=Decimal(9),
+            four_eyes_above=80_000_00,
         ),
     )
 }

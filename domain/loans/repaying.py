@@ -6,11 +6,13 @@ then either the instalment falls or the term ends sooner. Money for all that is 
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
 
 import msgspec
 
 from domain.amortisation.arithmetic import EXACT
+from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans.allocation import allocate, due_total, dues
 from domain.loans.arrears import catch_up, paid
 from domain.loans.lateness import DAY
@@ -29,16 +31,18 @@ from domain.loans.loan_refusals import (
     NotInTranches,
     RefundAboveCredit,
 )
-from domain.loans.loan_terms import Charge, LoanTerms
+from domain.loans.loan_terms import Charge, LoanTerms, Row
 from domain.loans.products import Excess
 from domain.loans.schedules import (
     PERCENT,
     Keep,
     after,
     first_schedule,
+    not_yet_earned,
     paid_off,
     reamortised,
     rounded,
+    with_rows,
 )
 from domain.money import MINOR_UNITS_MAX
 from domain.refusals import AmountTooLarge, DateOutOfRange
@@ -75,6 +79,7 @@ def disburse(
     to_account: int | None,
     first_due: dt.date | None = None,
     payment: int | None = None,
+    calendar: Calendar = WEEKENDS,
 ) -> list[Dated]:
     """Pay out all that is approved, or a tranche of it; the schedule begins, or is made anew.
 
@@ -96,14 +101,14 @@ def disburse(
     course = Course(loan)
     catch_up(course, on)
     if terms.tranches:
-        last = terms.rows[-1].due - DAY
+        last = min(terms.rows[-1].end, terms.rows[-1].due) - DAY
         if on > last:
             raise DateOutOfRange(
                 field="day of the tranche", date=on, earliest=terms.disbursed_on, latest=last
             )
         rows = reamortised(terms, on, drawn=amount)
     else:
-        rows = first_schedule(terms, amount, on, first_due, payment)
+        rows = first_schedule(terms, amount, on, first_due, payment, calendar)
     figures = msgspec.structs.replace(
         course.figures,
         through=max(on, course.figures.through) if terms.tranches else on,
@@ -116,9 +121,8 @@ def disburse(
         tranches=terms.tranches + 1,
         disbursed_on=terms.disbursed_on or on,
         account_id=to_account if to_account is not None else terms.account_id,
-        rows=rows,
-        schedule_number=terms.schedule_number + 1,
     )
+    terms = with_rows(terms, rows, on)
     fee = rounded(_share(amount, terms.product.disbursal_fee), terms.product)
     course.agree(on, Disbursed, terms, figures, amount=amount, fee=fee, to_account=to_account)
     return course.facts
@@ -244,6 +248,8 @@ def _repay_early(course: Course, rest: int, on: dt.date, excess: Excess) -> None
     whole = EXACT.add(1, EXACT.divide(_early_rate(terms, on), PERCENT))
     principal = int(EXACT.divide(Decimal(rest), whole).to_integral_value(ROUND_CEILING))
     principal = min(principal, _not_due(terms, on))
+    if not principal:
+        return
     fee = min(rest - principal, _early_fee(terms, principal, on))
     if fee:
         charge_fee(course, fee, on, early=True)
@@ -251,14 +257,12 @@ def _repay_early(course: Course, rest: int, on: dt.date, excess: Excess) -> None
     _reamortise(course, on, reamortised(terms, on, prepaid=principal, keep=keep))
 
 
-def _reamortise(course: Course, on: dt.date, rows: tuple[object, ...]) -> None:
-    number = course.terms.schedule_number + 1
-    terms = msgspec.structs.replace(course.terms, rows=rows, schedule_number=number)
-    course.agree(on, Reamortised, terms)
+def _reamortise(course: Course, on: dt.date, rows: Sequence[Row]) -> None:
+    course.agree(on, Reamortised, with_rows(course.terms, rows, on))
 
 
 def _not_due(terms: LoanTerms, on: dt.date) -> int:
-    return sum(row.principal for row in terms.rows if row.due > on)
+    return sum(row.principal for row in not_yet_earned(terms, on))
 
 
 def _early_rate(terms: LoanTerms, on: dt.date) -> Decimal:

@@ -20,6 +20,7 @@ from domain.loans.loan_facts import (
     AllowanceChanged,
     ChargedOff,
     Disbursed,
+    InstalmentFeeCharged,
     InterestAccrued,
     LoanClosed,
     LoanFact,
@@ -48,6 +49,7 @@ from domain.loans.repaying import disburse, refund, repay
 # What a day brings by itself.
 OF_A_DAY: Final = (
     InterestAccrued,
+    InstalmentFeeCharged,
     PastDueMarked,
     PenaltyCharged,
     NonAccrualStarted,

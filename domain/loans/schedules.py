@@ -7,7 +7,7 @@ since the last due date stands in a line of its own, so that it falls due as it 
 
 import datetime as dt
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, localcontext
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -18,12 +18,13 @@ from domain.amortisation import due_dates as dates
 from domain.amortisation.arithmetic import EXACT, divide
 from domain.amortisation.due_dates import Unit
 from domain.amortisation.level import level_instalment
-from domain.amortisation.periods import Accrual, periods_of
+from domain.amortisation.periods import Accrual, periods_to
 from domain.amortisation.schedule import schedule
 from domain.amortisation.terms import ScheduleTerms
+from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans.accrual import earned_part
 from domain.loans.loan_refusals import PaymentTooSmall
-from domain.loans.loan_terms import LoanTerms, Row
+from domain.loans.loan_terms import Charge, LoanTerms, Row
 from domain.loans.products import Product
 
 Keep: TypeAlias = Literal["term", "instalment"]
@@ -60,6 +61,7 @@ def schedule_terms(
     on: dt.date,
     count: int,
     first_due: dt.date | None,
+    calendar: Calendar = WEEKENDS,
 ) -> ScheduleTerms:
     """What a schedule of the product is reckoned from, here and for whoever asks for a quote."""
     return ScheduleTerms(
@@ -74,6 +76,10 @@ def schedule_terms(
         day_count=product.day_count,
         rounding=product.rounding,
         grace_principal=product.grace_principal,
+        day_rule=product.day_rule,
+        moves_accrual=product.moves_accrual,
+        calendar=calendar,
+        instalment_fee=product.instalment_fee,
     )
 
 
@@ -90,7 +96,7 @@ def periods_over(
         accrual = Accrual(terms, ())
         return [
             Period(period.start, period.due, period.due, accrual.since(period, period.start))
-            for period in periods_of(terms, len(ends))
+            for period in periods_to(terms, ends)
         ]
 
 
@@ -152,6 +158,7 @@ def first_schedule(
     on: dt.date,
     first_due: dt.date | None,
     payment: int | None = None,
+    calendar: Calendar = WEEKENDS,
 ) -> tuple[Row, ...]:
     """The schedule of a loan that is paid out on this day: the one that it was quoted with.
 
@@ -159,26 +166,65 @@ def first_schedule(
     """
     product = terms.product
     if payment is not None:
-        ends = due_dates(product, on, terms.instalments, first_due)
-        periods = periods_over(product, terms.annual_rate, on, ends)
+        periods = new_periods(
+            product,
+            terms.annual_rate,
+            on,
+            due_dates(product, on, terms.instalments, first_due),
+            calendar,
+        )
         grace = product.grace_principal
         return tuple(spread(product, principal, periods, payment=payment, grace=grace))
-    asked = schedule_terms(product, principal, terms.annual_rate, on, terms.instalments, first_due)
+    asked = schedule_terms(
+        product, principal, terms.annual_rate, on, terms.instalments, first_due, calendar
+    )
     return tuple(
-        Row(line.number, line.start, line.due, line.due, line.principal, line.interest)
+        Row(line.number, line.start, line.end, line.due, line.principal, line.interest)
         for line in schedule(asked)
     )
+
+
+def new_periods(
+    product: Product,
+    annual_rate: Decimal,
+    on: dt.date,
+    dates: Sequence[dt.date],
+    calendar: Calendar,
+) -> list[Period]:
+    """The periods between a day and dates, of which those that are no business days are moved."""
+    rule = product.day_rule
+    if rule is None:
+        return periods_over(product, annual_rate, on, dates)
+    moved = {date: calendar.moved_after(on, date, rule) for date in dates}
+    if product.moves_accrual:
+        return periods_over(product, annual_rate, on, sorted({*moved.values()}))
+    return [
+        period._replace(due=moved[period.end])
+        for period in periods_over(product, annual_rate, on, dates)
+    ]
 
 
 def fallen_due(terms: LoanTerms, on: dt.date) -> list[Row]:
     return [row for row in terms.rows if row.due <= on]
 
 
-def carried_rows(terms: LoanTerms, on: dt.date, due: dt.date | None = None) -> list[Row]:
+def not_yet_earned(terms: LoanTerms, on: dt.date) -> list[Row]:
+    """The lines that a new schedule takes the place of: not due, and with days to come. A line whose days
+    have passed and that waits for a business day stays as it is."""
+    return [row for row in terms.rows if row.due > on and row.end > on]
+
+
+def covered_until(terms: LoanTerms, on: dt.date) -> dt.date:
+    """Interest of what was owed is reckoned up to here: to the day, or further where the instalment was
+    due on the business day before the end of its period."""
+    return max([on, *(row.end for row in terms.rows if row.due <= on)])
+
+
+def carried_rows(rows: Sequence[Row], on: dt.date, due: dt.date | None = None) -> list[Row]:
     """What was earned by this day and is not due yet, in lines of interest alone."""
     return [
         Row(row.number, row.start, min(row.end, on), due or row.due, 0, earned)
-        for row in terms.rows
+        for row in rows
         if row.due > on and (earned := earned_part(row, on))
     ]
 
@@ -199,16 +245,28 @@ def reamortised(
     """
     product = terms.product
     rate = terms.annual_rate if annual_rate is None else annual_rate
-    to_come = [row for row in terms.rows if row.end > on]
-    principal = sum(row.principal for row in terms.rows if row.due > on) - prepaid + drawn
-    carried = carried_rows(terms, on)
+    to_come = not_yet_earned(terms, on)
+    principal = sum(row.principal for row in to_come) - prepaid + drawn
+    begin = covered_until(terms, on)
+    carried = [
+        row
+        for each in terms.rows
+        for row in ([each] if each.end <= on < each.due else carried_rows([each], on))
+    ]
+    if drawn and begin > on:
+        (gap,) = periods_over(product, rate, on, [begin])
+        interest = rounded(EXACT.multiply(drawn, gap.factor), product)
+        carried.append(Row(to_come[0].number, on, begin, to_come[0].due, 0, interest))
     early = [Row(0, on, on, on, prepaid, 0)] if prepaid else []
     rows = fallen_due(terms, on) + early + carried
     assert to_come or not principal, "what is not due has days left to fall due on"
     if principal:
-        ends = sorted({row.end for row in to_come})
+        dues = {row.end: row.due for row in to_come}
         first = to_come[0]
-        periods = periods_over(product, rate, on, ends)
+        periods = [
+            period._replace(due=dues[period.end])
+            for period in periods_over(product, rate, begin, sorted(dues))
+        ]
         number = first.number if first.number else len(rows)
         grace = sum(1 for row in to_come if not row.principal) if _in_grace(terms, to_come) else 0
         rows += spread(
@@ -217,15 +275,17 @@ def reamortised(
             periods,
             number=number,
             payment=_kept(terms, to_come) if keep == "instalment" else None,
-            carried=sum(row.interest for row in carried),
+            carried=sum(row.interest for row in carried if row.due == first.due),
             grace=grace,
         )
     return tuple(rows)
 
 
 def _in_grace(terms: LoanTerms, to_come: Sequence[Row]) -> bool:
-    """Whether a grace of principal goes on. Lines of a loan that repays at its end are none."""
-    return terms.product.method != "interest_only" and to_come[0].principal == 0
+    """Whether a grace of principal goes on. Lines of a loan that repays at its end are none, nor are
+    those of one of which nothing was left."""
+    repays = terms.product.method != "interest_only" and any(row.principal for row in to_come)
+    return repays and to_come[0].principal == 0
 
 
 def _kept(terms: LoanTerms, to_come: Sequence[Row]) -> int | None:
@@ -240,7 +300,7 @@ def _kept(terms: LoanTerms, to_come: Sequence[Row]) -> int | None:
 def paid_off(terms: LoanTerms, on: dt.date) -> tuple[Row, ...]:
     """The schedule of a loan that is repaid whole on this day: all that is not due falls due."""
     principal = sum(row.principal for row in terms.rows if row.due > on)
-    carried = carried_rows(terms, on, due=on)
+    carried = carried_rows(terms.rows, on, due=on)
     early = [Row(0, on, on, on, principal, 0)] if principal else []
     return (*fallen_due(terms, on), *early, *carried)
 
@@ -253,3 +313,30 @@ def settled_only(rows: Sequence[Row], settled: int) -> list[Row]:
         left -= share
         kept.append(msgspec.structs.replace(row, principal=share))
     return kept
+
+
+def with_rows(terms: LoanTerms, rows: Sequence[Row], on: dt.date) -> LoanTerms:
+    """The terms with a new schedule from this day on, and the fees of the instalments that are to come."""
+    return msgspec.structs.replace(
+        terms,
+        rows=tuple(rows),
+        fee_schedule=(
+            *(fee for fee in terms.fee_schedule if fee.due <= on),
+            *_fees_to_come(terms.product, rows, on),
+        ),
+        schedule_number=terms.schedule_number + 1,
+    )
+
+
+def _fees_to_come(product: Product, rows: Sequence[Row], on: dt.date) -> Iterator[Charge]:
+    """A fee for each instalment, whichever lines it has."""
+    if product.instalment_fee is None:
+        return
+    sums: dict[tuple[dt.date, int], tuple[int, int]] = {}
+    for row in rows:
+        if row.due > on:
+            principal, interest = sums.get((row.due, row.number), (0, 0))
+            sums[row.due, row.number] = principal + row.principal, interest + row.interest
+    for (due, _), (principal, interest) in sums.items():
+        if amount := product.instalment_fee.on(principal, interest, product.rounding):
+            yield Charge("fee", due, amount)

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from domain.loans.allocation import due_total, dues
+from domain.amortisation.instalment_fees import InstalmentFee
+from domain.loans.allocation import due_total, dues, fees_in_order
 from domain.loans.lateness import Bucket, bucket_of, days_past_due
 from domain.loans.loan import Loan
 from domain.loans.loan_terms import LoanTerms, Status
@@ -16,6 +17,14 @@ from domain.money import decimal_of
 
 # Where a loan stands for its reader: what was agreed, and a loan that is paid and has a credit.
 Standing = Status | Literal["overpaid"]
+
+
+class InstalmentFeeOut(msgspec.Struct, kw_only=True):
+    """What is charged with each instalment: the three together."""
+
+    flat: Decimal | None
+    percent_of_principal: str
+    percent_of_instalment: str
 
 
 class ProductOut(msgspec.Struct, kw_only=True):
@@ -41,6 +50,9 @@ class ProductOut(msgspec.Struct, kw_only=True):
     late_grace_days: int
     tranches_max: int
     secured: bool
+    instalment_fee: InstalmentFeeOut | None
+    business_days: Literal["none", "following", "modified_following", "preceding"]
+    moves_accrual: bool
 
 
 class RuleOut(msgspec.Struct):
@@ -96,12 +108,17 @@ class LoanChanged(LoanOut, kw_only=True):
 
 
 class InstalmentOut(msgspec.Struct, kw_only=True):
-    """What falls due on a day. `paid` was laid on it, oldest instalments first."""
+    """What falls due on a day. `paid` was laid on it, oldest instalments first.
+
+    `until` is the day to which its interest is reckoned: `due`, unless that is no business day.
+    """
 
     number: int | None
+    until: dt.date
     due: dt.date
     principal: Decimal
     interest: Decimal
+    fee: Decimal
     payment: Decimal
     paid: Decimal
     balance: Annotated[Decimal, msgspec.Meta(description="Principal that is left after it.")]
@@ -116,6 +133,7 @@ class ScheduleOut(msgspec.Struct, kw_only=True):
     known_at: int
     instalments: list[InstalmentOut]
     total_interest: Decimal
+    total_fees: Decimal
     position: int
 
 
@@ -158,6 +176,19 @@ def product_out(product: Product) -> ProductOut:
         late_grace_days=product.late_grace_days,
         tranches_max=product.tranches_max,
         secured=product.secured,
+        instalment_fee=_fee_out(product.instalment_fee, currency),
+        business_days=product.day_rule or "none",
+        moves_accrual=product.moves_accrual,
+    )
+
+
+def _fee_out(fee: InstalmentFee | None, currency: str) -> InstalmentFeeOut | None:
+    if fee is None:
+        return None
+    return InstalmentFeeOut(
+        flat=decimal_of(fee.flat, currency) if fee.flat else None,
+        percent_of_principal=str(fee.of_principal),
+        percent_of_instalment=str(fee.of_instalment),
     )
 
 
@@ -220,43 +251,46 @@ def instalments_out(loan: Loan, on: dt.date) -> list[InstalmentOut]:
     settled = loan.figures.settled
     principal_left, interest_left = settled.principal, settled.interest
     balance = sum(row.principal for row in terms.rows)
+    fees = _fees_by_day(terms, settled.fees)
     found: list[InstalmentOut] = []
     for due in sorted({row.due for row in terms.rows}):
         rows = [row for row in terms.rows if row.due == due]
         principal, interest = sum(r.principal for r in rows), sum(r.interest for r in rows)
+        fee, paid_fee = fees.get(due, (0, 0))
         paid_principal = min(principal, principal_left)
         paid_interest = min(interest, interest_left)
         principal_left -= paid_principal
         interest_left -= paid_interest
         balance -= principal
-        paid = paid_principal + paid_interest
-        whole = paid == principal + interest
-        found.append(_instalment(terms, due, rows[-1].number, principal, interest, paid, balance))
-        if not whole:
-            found[-1].status = "overdue" if due < on else "due"
+        paid = paid_principal + paid_interest + paid_fee
+        whole = paid == principal + interest + fee
+        found.append(
+            InstalmentOut(
+                number=rows[-1].number or None,
+                until=rows[-1].end,
+                due=due,
+                principal=decimal_of(principal, terms.currency),
+                interest=decimal_of(interest, terms.currency),
+                fee=decimal_of(fee, terms.currency),
+                payment=decimal_of(principal + interest + fee, terms.currency),
+                paid=decimal_of(paid, terms.currency),
+                balance=decimal_of(balance, terms.currency),
+                status="paid" if whole else "overdue" if due < on else "due",
+            )
+        )
     return found
 
 
-def _instalment(
-    terms: LoanTerms,
-    due: dt.date,
-    number: int,
-    principal: int,
-    interest: int,
-    paid: int,
-    balance: int,
-) -> InstalmentOut:
-    currency = terms.currency
-    return InstalmentOut(
-        number=number or None,
-        due=due,
-        principal=decimal_of(principal, currency),
-        interest=decimal_of(interest, currency),
-        payment=decimal_of(principal + interest, currency),
-        paid=decimal_of(paid, currency),
-        balance=decimal_of(balance, currency),
-        status="paid",
-    )
+def _fees_by_day(terms: LoanTerms, settled: int) -> dict[dt.date, tuple[int, int]]:
+    """The fees of instalments by due date, and what was laid on them; other fees of the day go after."""
+    fees: dict[dt.date, tuple[int, int]] = {}
+    for fee, of_instalment in fees_in_order(terms):
+        paid = min(settled, fee.amount)
+        settled -= paid
+        if of_instalment:
+            amount, laid = fees.get(fee.due, (0, 0))
+            fees[fee.due] = amount + fee.amount, laid + paid
+    return fees
 
 
 def payoff_out(loan: Loan, quote: Payoff, position: int) -> PayoffOut:

@@ -2,176 +2,34 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import Annotated, Final, Literal
+from typing import Final
 
-import msgspec
 from litestar import post
 from litestar.params import JSONBody
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, told
 from api.documents import answers, described
-from api.reckoning import check_day, reckoned, said
-from api.strict_json import Amount, Rate
-from domain.amortisation.arithmetic import ZERO, Rounding, to_decimals
+from api.loan_quote_forms import InstalmentFeeIn, InstalmentOut, Quote, QuoteOut, Totals
+from api.reckoning import check_day, reckoned
+from domain.amortisation.arithmetic import ZERO, to_decimals
 from domain.amortisation.cost import cost_of
-from domain.amortisation.day_counts import DayCount
-from domain.amortisation.due_dates import Unit
+from domain.amortisation.instalment_fees import InstalmentFee
 from domain.amortisation.rates_of_return import Flow
 from domain.amortisation.schedule import schedule
 from domain.amortisation.terms import (
-    INSTALMENTS_MAX,
     Advance,
     Instalment,
-    Method,
     RateChange,
     RateType,
     ScheduleTerms,
 )
+from domain.banking_calendar import Calendar
 from domain.money import decimal_of, minor_units_of
 from domain.refusals import TermsContradict
 
-EVENTS_MAX: Final = 60
 RATE_DECIMALS: Final = 6
 RATE_LEAST: Final = Decimal(-10)
-
-Count = Annotated[int, msgspec.Meta(ge=0, le=INSTALMENTS_MAX)]
-
-
-class RateChangeIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    on: Annotated[dt.date, said("The first day at the new rate.", "2027-01-15")]
-    annual_rate: Annotated[Rate, said("Per cent a year, of the same rate type.", "6.5")]
-
-
-class DisbursementIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    on: Annotated[dt.date, said("The day it is paid out.", "2026-01-15")]
-    amount: Annotated[Amount, said("In major units, above zero.", 6000.0)]
-
-
-class FeeIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    amount: Annotated[Amount, said("In major units, above zero.", 50.0)]
-    on: Annotated[
-        dt.date | None, said("The day it is paid; the day of disbursement if left out.")
-    ] = None
-
-
-class Quote(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A loan. One of `annual_rate` and `periodic_rate` is given."""
-
-    principal: Annotated[Amount, said("What is lent, in major units.", 12000.0)]
-    method: Annotated[Method, said("How it is repaid.", "annuity")]
-    currency: Annotated[
-        Annotated[str, msgspec.Meta(min_length=3, max_length=3)] | None,
-        said("ISO 4217; the bank's own if left out.", "EUR"),
-    ] = None
-    annual_rate: Annotated[Rate | None, said("Per cent a year.", "24")] = None
-    periodic_rate: Annotated[Rate | None, said("Per cent for each period.", "2")] = None
-    rate_type: Annotated[
-        Literal["nominal", "effective"],
-        said("A nominal annual rate is shared out by time; an effective one compounds.", "nominal"),
-    ] = "nominal"
-    instalments: Annotated[
-        Annotated[int, msgspec.Meta(ge=1, le=INSTALMENTS_MAX)] | None,
-        said("How many; left out where the loan is paid until it is repaid.", 4),
-    ] = None
-    every: Annotated[
-        int, msgspec.Meta(ge=1, le=366, description="So many units are a period.", examples=[1])
-    ] = 1
-    unit: Annotated[Unit, said("The unit of the periods.", "months")] = "months"
-    amortisation_instalments: Annotated[
-        Annotated[int, msgspec.Meta(ge=1, le=INSTALMENTS_MAX)] | None,
-        said("Balloon: the instalment is that of a loan of so many, and the last pays the rest."),
-    ] = None
-    payment: Annotated[
-        Amount | None,
-        said("The fixed payment, the fixed principal, or the least payment of percent_of_balance."),
-    ] = None
-    growth: Annotated[
-        Rate | None, said("Graduated: by how many per cent the instalment grows each year.")
-    ] = None
-    percent: Annotated[
-        Rate | None, said("percent_of_balance: what is paid of the balance with its interest.")
-    ] = None
-    disbursed_on: Annotated[
-        dt.date | None,
-        said("The first day of interest; the first disbursement's or today if left out."),
-    ] = None
-    first_due: Annotated[
-        dt.date | None, said("One period after the disbursement if left out.", "2026-02-15")
-    ] = None
-    day_count: Annotated[
-        DayCount,
-        said(
-            "How time is counted for interest. same-as-period: each period is alike, the days that a "
-            "first period has too many or too few are over 365.",
-            "same-as-period",
-        ),
-    ] = "same-as-period"
-    rounding: Annotated[
-        Rounding, said("What is half way goes to the even digit, or up.", "half_even")
-    ] = "half_even"
-    instalment_multiple_of: Annotated[
-        Amount | None, said("The level instalment is rounded to a multiple of this.")
-    ] = None
-    currency_multiple_of: Annotated[
-        Amount | None, said("Every amount is rounded to a multiple of this.")
-    ] = None
-    balances: Annotated[
-        Literal["rounded", "unrounded"],
-        said("Unrounded: balances are carried exactly, and figures rounded for show.", "rounded"),
-    ] = "rounded"
-    grace_principal: Annotated[Count, said("So many first instalments are interest only.")] = 0
-    grace_interest_payment: Annotated[
-        Count, said("The interest of so many first periods is paid with the period after them.")
-    ] = 0
-    interest_free: Annotated[Count, said("So many first periods accrue no interest.")] = 0
-    rate_changes: Annotated[
-        list[RateChangeIn], msgspec.Meta(max_length=EVENTS_MAX, description="Later rates.")
-    ] = []
-    disbursements: Annotated[
-        list[DisbursementIn],
-        msgspec.Meta(
-            max_length=EVENTS_MAX,
-            description=(
-                "All disbursements, which add up to the principal, when the first is on the day of "
-                "disbursement; else further ones, on top of the principal."
-            ),
-        ),
-    ] = []
-    fees: Annotated[
-        list[FeeIn],
-        msgspec.Meta(max_length=EVENTS_MAX, description="What the loan costs beside interest."),
-    ] = []
-
-
-class InstalmentOut(msgspec.Struct, kw_only=True):
-    number: int
-    from_: Annotated[dt.date, said("The first day of interest.")] = msgspec.field(name="from")
-    due: dt.date
-    days: Annotated[int, said("Calendar days.")]
-    principal: Decimal
-    interest: Decimal
-    payment: Decimal
-    balance: Annotated[Decimal, said("The principal owed after it.")]
-
-
-class Totals(msgspec.Struct, kw_only=True):
-    principal: Decimal
-    interest: Decimal
-    payment: Decimal
-    fees: Decimal
-
-
-class QuoteOut(msgspec.Struct, kw_only=True):
-    """Rates are per cent a year, with six decimals."""
-
-    currency: str
-    disbursed_on: dt.date
-    instalments: list[InstalmentOut]
-    totals: Totals
-    apr_eu: Annotated[str, said("By annex I of Directive 2008/48/EC.", "26.824180")]
-    apr_us: Annotated[str, said("By appendix J of Regulation Z.", "24.000000")]
-    effective_rate: Annotated[str, said("Of the interest alone, compounded.", "26.824179")]
 
 
 @post(
@@ -186,12 +44,12 @@ async def quote_loan(request: Call, data: JSONBody[Quote]) -> ASGIApp:
     bank = request.bank
     currency = data.currency or bank.currency
     first_of_all = min((one.on for one in data.disbursements), default=bank.today())
-    terms = terms_of(data, currency, data.disbursed_on or first_of_all)
+    terms = terms_of(data, currency, data.disbursed_on or first_of_all, bank.calendar)
     fees = _fees(data, currency, terms.start)
     return told(await reckoned(request, lambda: _quoted(terms, fees, currency)))
 
 
-def terms_of(data: Quote, currency: str, start: dt.date) -> ScheduleTerms:
+def terms_of(data: Quote, currency: str, start: dt.date, calendar: Calendar) -> ScheduleTerms:
     """The loan in the terms of the domain. What no schedule could mean is refused by its field."""
     days = [change.on for change in data.rate_changes] + [one.on for one in data.disbursements]
     for field, day in (("disbursed_on", start), ("first_due", data.first_due)):
@@ -233,6 +91,20 @@ def terms_of(data: Quote, currency: str, start: dt.date) -> ScheduleTerms:
         payment=None if data.payment is None else minor_units_of(data.payment, currency),
         growth=Decimal(data.growth or 0),
         percent=Decimal(data.percent or 0),
+        day_rule=None if data.business_days == "none" else data.business_days,
+        moves_accrual=data.moves_accrual,
+        calendar=calendar,
+        instalment_fee=_instalment_fee(data.instalment_fee, currency),
+    )
+
+
+def _instalment_fee(fee: InstalmentFeeIn | None, currency: str) -> InstalmentFee | None:
+    if fee is None:
+        return None
+    return InstalmentFee(
+        flat=0 if fee.flat is None else minor_units_of(fee.flat, currency),
+        of_principal=Decimal(fee.percent_of_principal or 0),
+        of_instalment=Decimal(fee.percent_of_instalment or 0),
     )
 
 
@@ -282,6 +154,7 @@ def _fees(data: Quote, currency: str, start: dt.date) -> list[Flow]:
 def _quoted(terms: ScheduleTerms, fees: list[Flow], currency: str) -> QuoteOut:
     rows = schedule(terms)
     cost = cost_of(terms, rows, fees)
+    of_instalments = sum(row.fee for row in rows)
     return QuoteOut(
         currency=currency,
         disbursed_on=terms.start,
@@ -290,7 +163,9 @@ def _quoted(terms: ScheduleTerms, fees: list[Flow], currency: str) -> QuoteOut:
             principal=decimal_of(sum(row.principal for row in rows), currency),
             interest=decimal_of(sum(row.interest for row in rows), currency),
             payment=decimal_of(sum(row.payment for row in rows), currency),
-            fees=decimal_of(-int(sum((fee.amount for fee in fees), ZERO)), currency),
+            fees=decimal_of(
+                of_instalments - int(sum((fee.amount for fee in fees), ZERO)), currency
+            ),
         ),
         apr_eu=shown(cost.apr_eu),
         apr_us=shown(cost.apr_us),
@@ -302,10 +177,12 @@ def _row(row: Instalment, currency: str) -> InstalmentOut:
     return InstalmentOut(
         number=row.number,
         from_=row.start,
+        until=row.end,
         due=row.due,
         days=row.days,
         principal=decimal_of(row.principal, currency),
         interest=decimal_of(row.interest, currency),
+        fee=decimal_of(row.fee, currency),
         payment=decimal_of(row.payment, currency),
         balance=decimal_of(row.balance, currency),
     )

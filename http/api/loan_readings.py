@@ -193,6 +193,7 @@ async def schedule(
             known_at=moment.known_at,
             instalments=instalments_out(loan, moment.as_of),
             total_interest=decimal_of(interest, currency),
+            total_fees=decimal_of(sum(fee.amount for fee in loan.terms.fee_schedule), currency),
             position=moment.known_at,
         )
     return told(out, position=moment.known_at)

@@ -153,6 +153,7 @@ async def reschedule(
         annual_rate=data.annual_rate,
         capitalise=data.capitalise,
         forborne=data.forborne,
+        calendar=request.bank.calendar,
     )
     return await loan_written(request, command, loan_id)
 

@@ -208,6 +208,7 @@ async def disburse(request: Call, loan_id: FromPath[int], data: JSONBody[Disburs
         amount=data.amount,
         account_id=account_id,
         first_due=data.first_due,
+        calendar=request.bank.calendar,
     )
     touched = () if account_id is None else (account_id,)
     return await loan_written(request, command, loan_id, *touched)

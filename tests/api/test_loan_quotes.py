@@ -38,10 +38,12 @@ def test_a_quote_tells_the_schedule_and_the_cost(api: RunningApi) -> None:
     assert quote["instalments"][0] == {
         "number": 1,
         "from": "2026-01-31",
+        "until": "2026-02-28",
         "due": "2026-02-28",
         "days": 28,
         "principal": Decimal("2911.49"),
         "interest": Decimal("240.00"),
+        "fee": 0,
         "payment": Decimal("3151.49"),
         "balance": Decimal("9088.51"),
     }
@@ -67,6 +69,21 @@ def test_without_fees_all_rates_say_the_agreed_one(api: RunningApi) -> None:
 
     assert abs(Decimal(quote["apr_eu"]) - Decimal("26.824179")) < Decimal("0.001")
     assert abs(Decimal(quote["apr_us"]) - 24) < Decimal("0.001")
+
+
+def test_due_dates_are_business_days_and_each_instalment_has_its_fee(api: RunningApi) -> None:
+    fee = {"flat": 1.5, "percent_of_principal": "0.1", "percent_of_instalment": 0.5}
+    more = {"business_days": "following", "instalment_fee": fee}
+
+    quote = answer(api, "quote", LOAN | more)
+
+    first = quote["instalments"][0]
+    # The 28th of February 2026 is a Saturday.
+    assert (first["until"], first["due"], first["days"]) == ("2026-02-28", "2026-03-02", 28)
+    # 1.50 + 2.91149 + 15.75745.
+    assert (first["fee"], first["payment"]) == (Decimal("20.17"), Decimal("3171.66"))
+    assert quote["totals"]["fees"] == sum(row["fee"] for row in quote["instalments"])
+    assert Decimal(quote["apr_eu"]) > Decimal(quote["effective_rate"])
 
 
 def test_what_is_left_out_is_today_and_the_currency_of_the_bank(api: RunningApi) -> None:
@@ -123,6 +140,9 @@ def test_the_first_of_all_disbursements_is_on_the_day_and_further_ones_are_not(
         ({"periodic_rate": "-11"}, "periodic_rate"),
         ({"fees": [{"amount": 1, "on": "2025-12-31"}]}, "fees"),
         ({"disbursements": [{"amount": 1, "on": "2027-12-31"}]}, "disbursements"),
+        ({"moves_accrual": True}, "moves_accrual"),
+        ({"moves_accrual": True, "business_days": "following"}, "moves_accrual"),
+        ({"instalment_fee": {"percent_of_principal": 101}}, "instalment_fee.of_principal"),
     ],
 )
 def test_a_loan_that_contradicts_itself_is_refused_by_the_field(

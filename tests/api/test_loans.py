@@ -95,6 +95,13 @@ def test_a_loan_is_applied_for_decided_accepted_and_paid_out_to_the_account(
     )
 
 
+# What a quote is asked for by, in the words of the products.
+QUOTED = (
+    *("method", "annual_rate", "every", "unit", "day_count"),
+    *("instalment_fee", "business_days", "moves_accrual"),
+)
+
+
 @pytest.mark.parametrize(
     ("product", "amount", "instalments"),
     [
@@ -103,6 +110,8 @@ def test_a_loan_is_applied_for_decided_accepted_and_paid_out_to_the_account(
         ("mortgage", 90_000, 120),
         ("business", 12_345, 24),
         ("bridge", 20_000, 12),
+        ("store", 777, 30),
+        ("seasonal", 9_876, 17),
     ],
 )
 def test_a_loan_is_repaid_as_it_was_quoted(
@@ -129,12 +138,12 @@ def test_a_loan_is_repaid_as_it_was_quoted(
             "currency": "EUR",
             "instalments": instalments,
             "disbursed_on": str(TODAY),
-            **{f: agreed[f] for f in ("method", "annual_rate", "every", "unit", "day_count")},
+            **{f: agreed[f] for f in QUOTED},
             "rounding": PRODUCTS[product].rounding,
         },
     ).json()
 
-    columns = ("number", "due", "principal", "interest", "payment", "balance")
+    columns = ("number", "until", "due", "principal", "interest", "fee", "payment", "balance")
     schedule = borrower.get(f"/v1/loans/{loan_id}/schedule").json()
     assert [[row[c] for c in columns] for row in schedule["instalments"]] == [
         [row[c] for c in columns] for row in quoted["instalments"]

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
+from domain.amortisation.instalment_fees import InstalmentFee
+from domain.banking_calendar import DAY_RULES, DayRule
 from domain.loans import applying, forbearance, losses, repaying
 from domain.loans.arrears import end_of_day
 from domain.loans.history import Happening, Lived, lived
@@ -254,10 +256,19 @@ ANY = st.lists(
 )
 
 
+ANY_RULE: tuple[DayRule | None, ...] = (None, *DAY_RULES)
+FEES_OF_INSTALMENTS = (
+    None,
+    InstalmentFee(flat=2_50),
+    InstalmentFee(of_principal=Decimal("0.5"), of_instalment=Decimal("0.25")),
+)
+
+
 @st.composite
 def products(draw: st.DrawFn) -> Product:
     """One of the bank's, with other orders, methods, rates and days."""
     product = draw(st.sampled_from(list(PRODUCTS.values())))
+    moves = draw(st.booleans())
     return msgspec.structs.replace(
         product,
         amount_min=1,
@@ -273,6 +284,10 @@ def products(draw: st.DrawFn) -> Product:
         early_fee=draw(st.sampled_from([Decimal(0), Decimal(1)])),
         tranches_max=draw(st.sampled_from([1, 3])),
         non_accrual_days=draw(st.sampled_from([30, 90])),
+        day_count="ACT/365F" if moves else product.day_count,
+        day_rule=draw(st.sampled_from(DAY_RULES)) if moves else draw(st.sampled_from(ANY_RULE)),
+        moves_accrual=moves,
+        instalment_fee=draw(st.sampled_from(FEES_OF_INSTALMENTS)),
     )
 
 

@@ -101,6 +101,7 @@ LOAN_FACTS: tuple[loans.LoanFact, ...] = (
     loans.MovementUndone(**_MOVED, undoes=12),
     loans.AgreementUndone(**_AGREED, undoes=12),
     loans.AllowanceChanged(**_MOVED, change=-1700),
+    loans.InstalmentFeeCharged(**_MOVED, amount=250),
 )
 
 LOAN_ACCOUNT_FACTS: tuple[AccountFact, ...] = (

@@ -73,8 +73,11 @@ def test_a_loan_is_repaid_as_it_was_quoted(
             rate=product.annual_rate,
             start=on,
             instalments=count,
+            every=product.every,
             day_count=product.day_count,
             rounding=product.rounding,
+            day_rule=product.day_rule,
+            moves_accrual=product.moves_accrual,
         )
     )
     assert [(row.due, row.principal, row.interest) for row in rows] == [
@@ -124,6 +127,19 @@ def test_keeping_the_instalment_ends_sooner_and_keeping_the_term_lowers_it() -> 
     assert shorter[-1].due < terms.rows[-1].due
     assert lower[-1].due == terms.rows[-1].due
     assert lower[7].principal + lower[7].interest < instalment
+
+
+def test_a_tranche_is_spread_where_nothing_was_left_of_the_first() -> None:
+    first, second = dt.date(2026, 2, 28), dt.date(2026, 3, 31)
+    rows = (
+        Row(0, BEGAN, BEGAN, BEGAN, 12_000_00, 0),
+        Row(1, BEGAN, first, first, 0, 0),
+        Row(2, first, second, second, 0, 0),
+    )
+
+    drawn = reamortised(msgspec.structs.replace(lent(), rows=rows), BEGAN, drawn=1_000_00)
+
+    assert [row.principal for row in drawn[1:]] == [495_05, 504_95]
 
 
 def test_what_is_paid_off_within_a_period_owes_the_days_that_have_passed() -> None:
