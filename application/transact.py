@@ -258,7 +258,9 @@ class Writer:
                 else:
                     await connection.execute("ROLLBACK")
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                if await self._undo():
+                undone = await self._undo()
+                # What an earlier run may still do is not undone with this one.
+                if undone and not again:
                     self._answer(batch, Unavailable(f"the store refused ({error.sqlstate})"))
                     return
                 again = again or commit_sent
@@ -270,9 +272,10 @@ class Writer:
             except Exception as error:  # noqa: BLE001 - whatever it is, someone waits for an answer
                 # A decision is broken, or the store refused a row. One command's fault is not the
                 # others': each is run by itself, and only the one at fault fails.
-                await self._undo()
+                undone = await self._undo()
+                again = again or (commit_sent and not undone)
                 if len(batch) == 1:
-                    self._answer(batch, error)
+                    self._answer(batch, _told_of(error, again))
                     return
                 for waiting in batch:
                     await self._settle([waiting], again=again)
@@ -381,6 +384,18 @@ class Writer:
             del self._connections[name]
             return False
         return True
+
+
+def _told_of(error: Exception, again: bool) -> Exception:
+    """What is told of an error that trying again did not end.
+
+    The store's own faults (a disk that cannot be read, a server that takes no writes any more) are
+    not the command's.
+    """
+    if not isinstance(error, psycopg.InternalError):
+        return error
+    reason = f"the store failed ({error.sqlstate})"
+    return OutcomeUnknown(reason) if again else Unavailable(reason)
 
 
 def _take_from(before: _Decided, commands: list[Command], found: append.Found) -> None:

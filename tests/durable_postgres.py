@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,16 +10,22 @@ from daybook.embedded_postgres import embedded_postgres
 
 
 class DurablePostgres:
-    """A cluster of its own with fsync on, which a test may kill; its conninfo survives restarts."""
+    """A cluster of its own with fsync on, which a test may kill; its conninfo survives restarts.
 
-    def __init__(self, data: Path) -> None:
+    `overrides` are settings of the server, from its next start on.
+    """
+
+    def __init__(self, data: Path, overrides: Mapping[str, str] | None = None) -> None:
         self.data = data
+        self.overrides = dict(overrides or {})
         self.conninfo = ""
         self._running = ExitStack()
 
     def start(self) -> None:
         """Start, or recover after `kill`; ready to be connected to when it returns."""
-        self.conninfo = self._running.enter_context(embedded_postgres(self.data))
+        self.conninfo = self._running.enter_context(
+            embedded_postgres(self.data, overrides=self.overrides)
+        )
 
     def stop(self) -> None:
         """Stop in order."""
@@ -26,7 +33,11 @@ class DurablePostgres:
 
     def kill(self) -> None:
         """Kill the server as a power cut would: no process of it sees the signal coming."""
-        os.kill(self.postmaster, signal.SIGKILL)
+        self.kill_process(self.postmaster)
+
+    def kill_process(self, postmaster: int) -> None:
+        """The same, where the id of its main process was asked for before."""
+        os.kill(postmaster, signal.SIGKILL)
         self._running.close()
 
     @property

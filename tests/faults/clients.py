@@ -1,15 +1,17 @@
 """Clients of a writer in a process of its own, which a test may kill: they ask, and write down all.
 
-`python -m tests.faults.clients CONNINFO NAME ACCOUNTS HISTORY STOP` runs until the file STOP is there.
+`python -m tests.faults.clients CONNINFO NAME ACCOUNTS HISTORY STOP BROKEN` runs until the file STOP is
+there. BROKEN is empty, or names what is to be wrong with the writer, so that the checker can be checked.
 """
 
 import asyncio
+import logging
 import random
 import sys
 import time
 from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -20,6 +22,8 @@ from tests.bank import ask, told
 from tests.faults.history import Operation
 
 CLIENTS = 8
+TELLS_BEFORE_THE_COMMIT = "tells before the commit"
+TOLD_TOO_EARLY_SECONDS = 0.05
 
 
 async def run(conninfo: str, name: str, accounts_max: int, history: BinaryIO, stop: Path) -> None:
@@ -85,7 +89,32 @@ def _note(history: BinaryIO, operation: Operation) -> None:
     history.write(msgspec.json.encode(operation) + b"\n")
 
 
+def _tell_before_the_commit() -> None:
+    """What answers go out for is committed a moment later, or never."""
+    settle, ahead = Writer._settle, Writer._commit_ahead
+
+    async def settle_late(self: Any, batch: Any, *, again: bool = False) -> None:
+        connection = await self._connected("writer")
+        decided = await self._decide_locked(connection, batch, again)
+        await connection.execute("ROLLBACK")
+        self._answer(batch, decided.answers)
+        await asyncio.sleep(TOLD_TOO_EARLY_SECONDS)
+        await settle(self, batch, again=again)
+
+    async def commit_late(self: Any, decided: Any, sent: Any) -> bool:
+        self._answer(decided.batch, decided.answers)
+        await asyncio.sleep(TOLD_TOO_EARLY_SECONDS)
+        return await ahead(self, decided, sent)
+
+    Writer._settle = settle_late  # type: ignore[method-assign]
+    Writer._commit_ahead = commit_late  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
-    conninfo, name, accounts_max, path, stop = sys.argv[1:]
+    conninfo, name, accounts_max, path, stop, broken = sys.argv[1:]
+    # As the program does: a pipeline that ends with its connection is no news here. See daybook/logs.py.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
+    if broken == TELLS_BEFORE_THE_COMMIT:
+        _tell_before_the_commit()
     with open(path, "ab", buffering=0) as history:
         asyncio.run(run(conninfo, name, int(accounts_max), history, Path(stop)))

@@ -1,8 +1,12 @@
 """Many commands at once: what is decided together, what fails alone, and what is turned away."""
 
+import os
+import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -210,3 +214,78 @@ def test_a_bank_that_stops_answers_what_it_was_asked(database: str) -> None:
         sent = [bank.send(deposit(1, 1)) for _ in range(500)]
 
     assert [each.result(1).status for each in sent] == [201] * 500
+
+
+FAULT = """
+    CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'could not read block 7' USING ERRCODE = '{sqlstate}'; END $$;
+    CREATE TRIGGER fault BEFORE INSERT ON daybook_events EXECUTE FUNCTION fail();
+"""
+
+
+@pytest.mark.parametrize("sqlstate", ["XX000", "XX001", "25006", "58030", "53100"])
+def test_a_fault_of_the_store_is_told_as_not_done_and_not_as_a_fault_of_the_command(
+    database: str, sqlstate: str
+) -> None:
+    """A disk that cannot be read, damaged data, a server gone read-only, a disk that is full."""
+    with Bank(database).with_accounts({1: 50}) as bank:
+        with psycopg.connect(database) as connection:
+            connection.execute(FAULT.replace("{sqlstate}", sqlstate))
+        for command in (deposit(1, 1), withdraw(1, 1)):
+            with pytest.raises(Unavailable, match=sqlstate):
+                bank.submit(command)
+        with psycopg.connect(database) as connection:
+            connection.execute("DROP TRIGGER fault ON daybook_events")
+        answer = told(bank.submit(withdraw(1, 1)))
+
+    assert answer.balances == [4900]
+
+
+HELD_COMMIT = """
+    CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        WHILE NOT EXISTS (SELECT FROM claims WHERE name = 'go on') LOOP
+            PERFORM pg_sleep(0.02);
+        END LOOP;
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER held AFTER INSERT ON commits DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION hold();
+"""
+HOLDING = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+WAITING_SINCE = "SELECT waitstart FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+def test_what_a_lost_connection_may_still_commit_is_never_told_as_not_done(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit hangs, the connection is lost, and the next run cannot have the lock in time."""
+    options = append.CONNECTION_OPTIONS.replace("lock_timeout=5s", "lock_timeout=300ms")
+    monkeypatch.setattr(append, "CONNECTION_OPTIONS", options)
+    with (
+        Bank(database).with_accounts({1: 50}) as bank,
+        psycopg.connect(database, autocommit=True) as other,
+    ):
+        other.execute(HELD_COMMIT)
+        sent = bank.send(deposit(1, 1))
+        until_some(other, HOLDING)
+        with socket.socket(fileno=os.dup(bank.writer._connections["writer"].fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+        first = until_some(other, WAITING_SINCE)
+        while until_some(other, WAITING_SINCE) == first:
+            assert not sent.done(), sent.exception()
+        other.execute("INSERT INTO claims VALUES ('go on', 'nobody')")
+        answer = told(sent.result(60))
+        log = bank.log()
+
+    assert answer.balances == [5100]
+    assert balances_of(log)["account-1"] == 5100
+
+
+def until_some(connection: "psycopg.Connection[Any]", query: LiteralString) -> Any:
+    """The first row of the query, once there is one."""
+    deadline = time.monotonic() + 60
+    while (row := connection.execute(query).fetchone()) is None:
+        assert time.monotonic() < deadline, query
+        time.sleep(0.01)
+    return row

@@ -10,7 +10,7 @@ from application.event_store import Ledger, LogRecorder, open_ledger
 from daybook.server_check import ServerRefused, check_server
 from tests.bank import Bank, read_log
 from tests.durable_postgres import DurablePostgres
-from tests.faults.campaign import Campaign
+from tests.faults.client_processes import ClientProcesses
 
 PAGE = 50
 
@@ -37,14 +37,14 @@ def test_followers_of_three_writing_processes_see_every_position_once(
     stop = threading.Event()
     followers = [threading.Thread(target=_follow, args=(database, each, stop)) for each in seen]
 
-    with Campaign(database, tmp_path) as campaign:
+    with ClientProcesses(database, tmp_path) as clients:
         for follower in followers:
             follower.start()
         for _ in range(3):
-            campaign.start_clients()
-        while campaign.operations() < 3000:
+            clients.start_clients()
+        while clients.operations() < 3000:
             stop.wait(0.05)
-        campaign.finish()
+        clients.finish()
     stop.set()
     for follower in followers:
         follower.join(30)
