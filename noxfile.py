@@ -34,6 +34,13 @@ def gateway(session: nox.Session) -> None:
 
 
 @nox.session
+def campaigns(session: nox.Session) -> None:
+    """A long run of faults, and its figures in docs/reliability.md: `nox -s campaigns -- NAME`."""
+    session.install(*EDITABLE, "--group", "test")
+    session.run("python", "-m", "tests.campaigns", *session.posargs, env={"PYTHONPATH": ".:http"})
+
+
+@nox.session
 def types(session: nox.Session) -> None:
     """mypy, strictly."""
     session.install(*EDITABLE, "--group", "test", "--group", "style", "nox")

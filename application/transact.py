@@ -18,6 +18,7 @@ commands' keys and answered from there.
 
 import asyncio
 import datetime as dt
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
@@ -37,6 +38,8 @@ BATCH_MAX: Final = 512
 HALVED_ABOVE: Final = 32
 SETTLE_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 30.0
+# So long after the store has refused a write it is not asked for more, unless it takes one.
+REFUSING_SECONDS: Final = 10.0
 # "already committed locally, but might not have been replicated to the standby"
 UNREPLICATED: Final = "01000"
 
@@ -95,6 +98,7 @@ class Writer:
         # Whether the log was last found where this process left it.
         self._alone = False
         self._head = append.ORIGIN
+        self._refused_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
         self.queued = 0
         self.batches = 0
@@ -103,6 +107,11 @@ class Writer:
     def position(self) -> int:
         """The last position of the log that this process has written or seen."""
         return self._head.position
+
+    @property
+    def refused(self) -> bool:
+        """Whether the store has lately failed to write what it was given, and has not since."""
+        return time.monotonic() - self._refused_at < REFUSING_SECONDS
 
     def start(self) -> None:
         """Begin to write, in the running event loop."""
@@ -345,8 +354,11 @@ class Writer:
             self._answer(decided.batch, unknown)
         else:
             self._answer(decided.batch, decided.answers)
+        self._refused_at = float("-inf")
 
     def _answer(self, batch: list[_Waiting], outcome: list[list[Answer]] | Exception) -> None:
+        if isinstance(outcome, Unavailable | OutcomeUnknown):
+            self._refused_at = time.monotonic()
         for index, waiting in enumerate(batch):
             self.queued -= len(waiting.commands)
             if waiting.future.done():

@@ -40,6 +40,14 @@ class DurablePostgres:
         os.kill(postmaster, signal.SIGKILL)
         self._running.close()
 
+    def start_again(self) -> None:
+        """Start a server that may have stopped by itself."""
+        try:
+            self.kill()
+        except (FileNotFoundError, ProcessLookupError):
+            self._running.close()
+        self.start()
+
     @property
     def postmaster(self) -> int:
         """The id of the server's main process."""

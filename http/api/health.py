@@ -45,7 +45,12 @@ async def live(request: Call) -> ASGIApp:
 
 @get("/health/ready", **described("Whether it can serve", answers(200, Ready, 503)))
 async def ready(request: Call) -> ASGIApp:
-    """200 once the store answers. Read models that are behind make reads wait, not the whole API fail."""
+    """200 once the store answers, unless it has lately refused a write (a full disk) and taken none since.
+
+    Read models that are behind make reads wait, not the whole API fail.
+    """
+    if request.bank.writer.refused:
+        raise Unavailable("the store takes no writes")
     async with borrowed(request.bank.reads) as connection:
         behind = await lag(connection, clock.now())
         audited = await last_audit(connection)

@@ -43,7 +43,7 @@ def powered(operation: Callable[..., Any]) -> Callable[..., Any]:
     return while_there_is_power
 
 
-class ForgetfulFolder(mfusepy.Operations):
+class ForgetfulFolder(mfusepy.Operations):  # type: ignore[misc]
     """The operations of FUSE on the folder. `power` is held by whatever changes something."""
 
     use_ns = True

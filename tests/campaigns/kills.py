@@ -47,7 +47,7 @@ def _forgetful(folder: Path, number: int) -> list[str]:
         asked = Asked(times=1, seed=number)
         unused = Outcome(campaign="", seed=number, began_at=clock.now())
         return strike_under_clients(
-            unused, asked, postgres, folder / f"forgotten-{number}", strike
+            unused, asked, postgres, folder / f"forgotten-{number}", strike, processes=1
         ).findings
     finally:
         postgres.stop()

@@ -72,7 +72,9 @@ def shortcomings(outcome: Outcome) -> list[str]:
             said.append(f"{outcome.tally.duplicated} operations were done more than once")
         if not outcome.tally.acknowledged:
             said.append("nothing was acknowledged")
-    said += [f"it never happened: {what}" for what, times in outcome.situations.items() if not times]
+    said += [
+        f"it never happened: {what}" for what, times in outcome.situations.items() if not times
+    ]
     said += [f"was not noticed: {c.broken}" for c in outcome.controls if not c.noticed]
     if not outcome.controls:
         said.append("no control was run")

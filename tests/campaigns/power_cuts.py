@@ -1,10 +1,10 @@
 """Power cuts: the data of Postgres lie in a folder that forgets what was not synced."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tests.campaigns.outcome import Asked, Outcome
 from tests.campaigns.under_clients import control, seconds_until_back, strike_under_clients
 from tests.durable_postgres import DurablePostgres
 
+ROOT = Path(__file__).parents[2]
 MOUNT_SECONDS_MAX = 60.0
 
 
@@ -33,68 +34,82 @@ def why_not() -> str | None:
     return None
 
 
-class CuttablePostgres(DurablePostgres):
-    """A cluster whose data folder loses what was not synced, each time that its power is cut."""
+class ForgetfulMount:
+    """A folder at `place` that keeps on `disk` what is synced, until its power is cut."""
 
-    def __init__(self, data: Path, overrides: dict[str, str] | None = None) -> None:
-        super().__init__(data)
-        self._disk = data / "disk"
-        self._folder = data / "postgres"
+    def __init__(self, place: Path, disk: Path) -> None:
+        self._place = place
+        self._disk = disk
         self._process: subprocess.Popen[str] | None = None
-        # A cluster is made on a folder that forgets nothing, and then moved.
-        super().start()
-        super().stop()
-        self._folder.rename(self._disk)
-        self._folder.mkdir(mode=0o700)
-        self.overrides = dict(overrides or {})
 
-    def start(self) -> None:
+    def mount(self) -> None:
         program = [sys.executable, "-m", "tests.campaigns.forgetful_folder"]
         self._process = subprocess.Popen(
-            [*program, str(self._folder), str(self._disk)],
+            [*program, str(self._place), str(self._disk)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            cwd=ROOT,
         )
         deadline = time.monotonic() + MOUNT_SECONDS_MAX
-        while not self._folder.is_mount():
+        while not self._place.is_mount():
             assert self._process.poll() is None, "the folder could not be mounted"
             assert time.monotonic() < deadline, "the folder was not mounted in time"
             time.sleep(0.01)
-        super().start()
 
     def cut(self, seed: int, share: float) -> tuple[int, int]:
         """Cut the power; how many pages were lost, and how many reached the disk all the same."""
-        assert self._process is not None, "it runs"
-        postmaster = self.postmaster
+        assert self._process is not None, "it is mounted"
         said, _ = self._process.communicate(f"cut {seed} {share}\n", timeout=60)
+        self.unmount()
         lost, survived = map(int, said.split())
-        self.kill_process(postmaster)
-        self._unmount()
         return lost, survived
 
-    def stop(self) -> None:
-        if self._process is None:
-            return
+    def unmount(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+            # Lazily: a last process of the server may still have a file open there.
+            unmounted = ["umount", "--lazy", str(self._place)]
+            subprocess.run(unmounted, check=True, capture_output=True)
+
+
+class CuttablePostgres(DurablePostgres):
+    """A cluster whose data folder loses what was not synced, each time that its power is cut."""
+
+    def __init__(self, data: Path, overrides: Mapping[str, str]) -> None:
+        super().__init__(data)
+        # A cluster is made on a folder that forgets nothing, which is then the disk of another.
+        super().start()
         super().stop()
-        self._process.kill()
-        self._process.wait()
-        self._unmount()
+        folder, disk = data / "postgres", data / "disk"
+        folder.rename(disk)
+        folder.mkdir(mode=0o700)
+        self._mount = ForgetfulMount(folder, disk)
+        self.overrides = dict(overrides)
 
-    def _unmount(self) -> None:
-        # Lazily: a last process of the server may still have a file open there.
-        subprocess.run(["umount", "--lazy", self._folder], check=False, capture_output=True)
-        self._process = None
+    def start(self) -> None:
+        self._mount.mount()
+        super().start()
 
-    def remove(self) -> None:
-        shutil.rmtree(self._disk, ignore_errors=True)
+    def cut(self, seed: int, share: float) -> tuple[int, int]:
+        """Cut the power: first the disk is gone, then the server."""
+        postmaster = self.postmaster
+        cut = self._mount.cut(seed, share)
+        self.kill_process(postmaster)
+        return cut
+
+    def stop(self) -> None:
+        super().stop()
+        self._mount.unmount()
 
 
 def cut_power(asked: Asked, folder: Path) -> Outcome:
     """Every other cut loses all that was not synced; the others let half of it, torn, reach the disk."""
     outcome = Outcome(campaign="power-cuts", seed=asked.seed, began_at=clock.now())
     lost = survived = 0
-    postgres = CuttablePostgres(folder / "cuttable")
+    postgres = CuttablePostgres(folder / "cuttable", {})
 
     def strike(number: int) -> None:
         nonlocal lost, survived
@@ -121,7 +136,7 @@ def cut_power(asked: Asked, folder: Path) -> Outcome:
     return outcome
 
 
-def _forgetful(folder: Path, overrides: dict[str, str], number: int) -> list[str]:
+def _forgetful(folder: Path, overrides: Mapping[str, str], number: int) -> list[str]:
     """What is found after one cut of a server with these settings; that it does not start, is too."""
     name = f"{'-'.join(overrides)}-{number}"
     postgres = CuttablePostgres(folder / name, overrides)
@@ -135,7 +150,7 @@ def _forgetful(folder: Path, overrides: dict[str, str], number: int) -> list[str
     try:
         asked = Asked(times=1, seed=number)
         return strike_under_clients(
-            unused, asked, postgres, folder / f"histories-{name}", strike
+            unused, asked, postgres, folder / f"histories-{name}", strike, processes=1
         ).findings
     except (EmbeddedPostgresError, psycopg.OperationalError) as error:
         return [str(error)]

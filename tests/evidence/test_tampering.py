@@ -21,7 +21,7 @@ from migrations.runner import migrate
 from readmodels.log_proofs import checkpoints_before, latest_checkpoint
 from tests.durable_postgres import DurablePostgres
 from tests.evidence.sealing import NOW, ORIGIN, keys_in, reading, seal
-from tests.faults.campaign import Campaign
+from tests.faults.client_processes import ClientProcesses
 from tests.running_api import Person, RunningApi, running_api
 
 TAMPERS = 300
@@ -234,23 +234,21 @@ def test_a_bank_that_crashed_is_right_and_was_sealed_throughout(
         except Exception as error:  # noqa: BLE001 - told by the assertion below
             failed.append(error)
 
-    with Campaign(durable_postgres.conninfo, folder) as campaign:
+    with ClientProcesses(durable_postgres.conninfo, folder) as clients:
         thread = threading.Thread(target=sealer)
         thread.start()
-        campaign.start_clients()
+        clients.start_clients()
         for _ in range(3):
-            before, sealed = campaign.operations(), _checkpoints(durable_postgres.conninfo)
-            deadline = time.monotonic() + 60
+            sealed = _checkpoints(durable_postgres.conninfo)
             # Killed only once the clients and the sealer have come back and done their work for a while.
-            while (
-                campaign.operations() < before + 300
-                or _checkpoints(durable_postgres.conninfo) < sealed + 2
-            ):
+            clients.wait_for_progress(300)
+            deadline = time.monotonic() + 60
+            while _checkpoints(durable_postgres.conninfo) < sealed + 2:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             durable_postgres.kill()
             durable_postgres.start()
-        _, found = campaign.finish()
+        found = clients.finish().findings
         stop.set()
         thread.join(30)
 

@@ -23,6 +23,7 @@ from tests.faults.history import Operation
 
 CLIENTS = 8
 TELLS_BEFORE_THE_COMMIT = "tells before the commit"
+RENAMES_WHAT_IT_RUNS_AGAIN = "renames what it runs again"
 TOLD_TOO_EARLY_SECONDS = 0.05
 
 
@@ -110,11 +111,25 @@ def _tell_before_the_commit() -> None:
     Writer._commit_ahead = commit_late  # type: ignore[method-assign]
 
 
+def _rename_what_is_run_again() -> None:
+    """A batch whose outcome is unknown is decided under keys that nobody has seen."""
+    decide_locked = Writer._decide_locked
+
+    async def under_fresh_keys(self: Any, connection: Any, batch: Any, again: bool) -> Any:
+        for command in (command for waiting in batch for command in waiting.commands if again):
+            command.key = f"{command.key} again"
+        return await decide_locked(self, connection, batch, again)
+
+    Writer._decide_locked = under_fresh_keys  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     conninfo, name, accounts_max, path, stop, broken = sys.argv[1:]
     # As the program does: a pipeline that ends with its connection is no news here. See daybook/logs.py.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
     if broken == TELLS_BEFORE_THE_COMMIT:
         _tell_before_the_commit()
+    if broken == RENAMES_WHAT_IT_RUNS_AGAIN:
+        _rename_what_is_run_again()
     with open(path, "ab", buffering=0) as history:
         asyncio.run(run(conninfo, name, int(accounts_max), history, Path(stop)))
