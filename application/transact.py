@@ -31,6 +31,7 @@ from application.aggregates import Aggregate
 from application.books import Answer, Books, Command
 from application.decisions import KnownCommands, decide_together
 from application.state_cache import StateCache
+from application.writer_connections import WriterConnections
 from domain.banking_calendar import WEEKENDS, Calendar
 
 QUEUE_MAX: Final = 20_000
@@ -40,8 +41,6 @@ SETTLE_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 30.0
 # So long after the store has refused a write it is not asked for more, unless it takes one.
 REFUSING_SECONDS: Final = 10.0
-# "already committed locally, but might not have been replicated to the standby"
-UNREPLICATED: Final = "01000"
 
 
 class Unavailable(Exception):
@@ -85,7 +84,6 @@ class Writer:
         calendar: Calendar = WEEKENDS,
         cache_max: int = 200_000,
     ):
-        self._conninfo = conninfo
         self._zone = zone
         self._calendar = calendar
         self._cache = StateCache(cache_max)
@@ -93,8 +91,7 @@ class Writer:
         self._running: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._stopping = False
-        self._connections: dict[str, append.Connection] = {}
-        self._unreplicated = False
+        self._connections = WriterConnections(conninfo)
         # Whether the log was last found where this process left it.
         self._alone = False
         self._head = append.ORIGIN
@@ -124,8 +121,7 @@ class Writer:
         self._wake.set()
         if self._task is not None:
             await self._task
-        for connection in self._connections.values():
-            await connection.close()
+        await self._connections.close()
 
     async def submit(self, command: Command) -> Answer:
         """Have the command decided and committed. The same key again answers what it answered first.
@@ -218,7 +214,7 @@ class Writer:
         try:
             if asked.claims or asked.streams:
                 position = self._head.position
-                found = await append.read(await self._connected("reader"), asked)
+                found = await append.read(await self._connections.get("reader"), asked)
                 states.update(self._cache.take(found.streams, position))
                 self._cache.checked(stale, position)
             if before is not None:
@@ -226,7 +222,7 @@ class Writer:
                 _take_from(before, commands, found)
             return self._decide(batch, states, found, head, again=False)
         except Exception:  # noqa: BLE001 - the batch is decided again under the lock, where it is told
-            await self._undo("reader")
+            await self._connections.undo("reader")
             self._alone = False
             return None
 
@@ -234,14 +230,14 @@ class Writer:
         """False where the log does not end where the decisions assumed: they were thrown away."""
         try:
             if decided.rows.commands:
-                self._unreplicated = False
-                connection = await self._connected("writer")
+                self._connections.unreplicated = False
+                connection = await self._connections.get("writer")
                 await append.lock_and_commit(connection, decided.rows, sent)
         except Exception:  # noqa: BLE001 - the batch is run again, and whoever waits is told
             # The log has moved on, a key or a claim was taken before, or the connection was lost;
             # only in the last case may the batch have been committed.
             self._alone = False
-            undone = await self._undo()
+            undone = await self._connections.undo()
             await self._settle(decided.batch, again=not undone)
             return False
         finally:
@@ -258,16 +254,16 @@ class Writer:
         while True:
             commit_sent = False
             try:
-                connection = await self._connected("writer")
+                connection = await self._connections.get("writer")
                 decided = await self._decide_locked(connection, batch, again)
                 if decided.rows.commands:
-                    self._unreplicated = False
+                    self._connections.unreplicated = False
                     commit_sent = True
                     await append.commit(connection, decided.rows)
                 else:
                     await connection.execute("ROLLBACK")
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                undone = await self._undo()
+                undone = await self._connections.undo()
                 # What an earlier run may still do is not undone with this one.
                 if undone and not again:
                     self._answer(batch, Unavailable(f"the store refused ({error.sqlstate})"))
@@ -281,7 +277,7 @@ class Writer:
             except Exception as error:  # noqa: BLE001 - whatever it is, someone waits for an answer
                 # A decision is broken, or the store refused a row. One command's fault is not the
                 # others': each is run by itself, and only the one at fault fails.
-                undone = await self._undo()
+                undone = await self._connections.undo()
                 again = again or (commit_sent and not undone)
                 if len(batch) == 1:
                     self._answer(batch, _told_of(error, again))
@@ -348,8 +344,8 @@ class Writer:
         self._head = decided.end
         self._cache.wrote(((s, decided.states[s]) for s in decided.changed), self._head.position)
         self.batches += 1
-        if self._unreplicated:
-            self._unreplicated = False
+        if self._connections.unreplicated:
+            self._connections.unreplicated = False
             unknown = OutcomeUnknown("committed here, and perhaps not on the standby")
             self._answer(decided.batch, unknown)
         else:
@@ -369,33 +365,6 @@ class Writer:
                 waiting.future.set_result(outcome[index])
         answered = set(map(id, batch))
         self._running = [w for w in self._running if id(w) not in answered]
-
-    async def _connected(self, name: str) -> append.Connection:
-        connection = self._connections.get(name)
-        if connection is None or connection.closed:
-            connection = await append.connect(self._conninfo, f"daybook {name}")
-            connection.add_notice_handler(self._noticed)
-            self._connections[name] = connection
-        return connection
-
-    def _noticed(self, notice: psycopg.errors.Diagnostic) -> None:
-        """A commit that waited for a standby and was told to stop waiting is not a safe commit."""
-        if notice.sqlstate == UNREPLICATED:
-            self._unreplicated = True
-
-    async def _undo(self, name: str = "writer") -> bool:
-        """Whether the connection still lives, so that what it was doing is surely undone."""
-        connection = self._connections.get(name)
-        if connection is None:
-            return False
-        try:
-            await connection.rollback()
-        except psycopg.Error:
-            await connection.close()
-        if connection.closed:
-            del self._connections[name]
-            return False
-        return True
 
 
 def _told_of(error: Exception, again: bool) -> Exception:

@@ -95,7 +95,7 @@ def _tell_before_the_commit() -> None:
     settle, ahead = Writer._settle, Writer._commit_ahead
 
     async def settle_late(self: Any, batch: Any, *, again: bool = False) -> None:
-        connection = await self._connected("writer")
+        connection = await self._connections.get("writer")
         decided = await self._decide_locked(connection, batch, again)
         await connection.execute("ROLLBACK")
         self._answer(batch, decided.answers)

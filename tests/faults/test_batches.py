@@ -269,7 +269,9 @@ def test_what_a_lost_connection_may_still_commit_is_never_told_as_not_done(
         other.execute(HELD_COMMIT)
         sent = bank.send(deposit(1, 1))
         until_some(other, HOLDING)
-        with socket.socket(fileno=os.dup(bank.writer._connections["writer"].fileno())) as line:
+        with socket.socket(
+            fileno=os.dup(bank.writer._connections._by_name["writer"].fileno())
+        ) as line:
             line.shutdown(socket.SHUT_RDWR)
         first = until_some(other, WAITING_SINCE)
         while until_some(other, WAITING_SINCE) == first:
