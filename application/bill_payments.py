@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from application import holds as hold_use_cases
-from application.bill_refunds import refund
+from application.bill_refunds import give_back
 from application.billers import bill_in, biller_in
 from application.bills import own_bill
 from application.books import Books, Command, Transaction
@@ -187,9 +187,8 @@ def _capture(
         fee = fee_transaction(posted, place, "Fee for")
         books.post(fee, place.account_id, fees)
         made.append(fee)
-    bill = bill_in(books, place.bill_id)
-    if terms.overpayment == "refund" and bill.standing.credit:
-        made += refund(books, ask, place, bill.standing.credit, details=details_of(posted))
+    if terms.overpayment != "credit":
+        made += give_back(books, ask, place, details=details_of(posted))
     return made
 
 

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from application.billers import bill_in
 from application.bills import own_bill
 from application.books import Books, Command, Transaction
 from application.commands import Ask, Details, canonical, check_text
@@ -92,6 +93,13 @@ def refund_lost(ask: Ask, place: Place, amount: Decimal, reason: str | None) -> 
     return payment_command(
         ask, "payments/refund-lost", place, decide, amount=canonical(amount), reason=reason
     )
+
+
+def give_back(books: Books, ask: Ask, place: Place, *, details: Details) -> list[Transaction]:
+    """What was paid of the bill beyond what is owed, as far as this payment reaches; or nothing."""
+    bill = bill_in(books, place.bill_id)
+    amount = min(bill.standing.excess, bill.payment(place.payment_id).left)
+    return refund(books, ask, place, amount, details=details) if amount else []
 
 
 def refund(

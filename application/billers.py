@@ -19,7 +19,7 @@ from domain.bills import biller as billers
 from domain.bills import payments
 from domain.bills.bill import Bill, found
 from domain.bills.bill import stream_of as bill_stream_of
-from domain.bills.bill_refusals import BillerNameTaken, BillerNotFound
+from domain.bills.bill_refusals import BillerNameTaken, BillerNotFound, PaymentCarriedOver
 from domain.bills.biller import (
     Biller,
     BillerFact,
@@ -133,7 +133,8 @@ def settle(
 ) -> Command:
     """Pay a biller what was captured for it, as its terms say: whole, or less the commission.
 
-    Payments that are settled already, or were refunded meanwhile, are left out. `gateway_fee` is what
+    Payments that are settled already, or meanwhile were refunded or went over to another bill, are left
+    out. `gateway_fee` is what
     the gateway kept for itself, in minor units of the currency of the first payment. `asked` is what
     was asked for, where that was not these payments by name.
     """
@@ -149,7 +150,10 @@ def settle(
             bill = bill_in(books, bill_id)
             if bill.standing.biller_id != biller_id:
                 raise BillerNotFound(biller_id=bill.standing.biller_id)
-            amount = bill.payment(payment_id).paid
+            try:
+                amount = bill.payment(payment_id).paid
+            except PaymentCarriedOver:
+                continue
             facts = payments.settled(bill, payment_id)
             if facts:
                 books.add(posted, bill_stream_of(bill_id), facts)

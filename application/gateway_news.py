@@ -10,7 +10,6 @@ from collections.abc import Callable
 import msgspec
 
 from application import bill_payments, bill_refunds
-from application.bills import read_bill
 from application.books import Answer, Command, Posted
 from application.commands import SYSTEM, Ask
 from application.gateways import (
@@ -23,10 +22,11 @@ from application.gateways import (
     Unreached,
 )
 from application.outbox import PaymentOrder
-from application.payment_places import Place, place_of_payment
+from application.payment_places import Place, payment_of
 from application.pools import Pool
 from application.transact import Writer
-from domain.bills.bill_refusals import PaymentNotFound, PaymentOver
+from domain.bills.bill_facts import Payment
+from domain.bills.bill_refusals import PaymentCarriedOver, PaymentNotFound, PaymentOver
 from domain.money import decimal_of
 from domain.refusals import Refused
 
@@ -45,10 +45,8 @@ class PaymentNews:
 
         Whether it may be: not once its outcome is known.
         """
-        place = await place_of_payment(self._pool, order.payment_id)
-        await self._write(place, lambda ask: bill_payments.submitting(ask, place))
-        bill = await read_bill(self._pool, place.bill_id)
-        return bill.payment(order.payment_id).is_pending
+        await self._write(order.payment_id, bill_payments.submitting)
+        return (await self._payment(order.payment_id)).is_pending
 
     async def learned(self, gateway: str, payment_id: int, outcome: Outcome) -> bool:
         """Record what is new in it. Whether it is final, so that nothing more is to be asked.
@@ -57,53 +55,77 @@ class PaymentNews:
         """
         if isinstance(outcome, NotThere | Unreached):
             return False
-        place = await place_of_payment(self._pool, payment_id)
-        bill = await read_bill(self._pool, place.bill_id)
-        if bill.payment(payment_id).gateway != gateway:
+        if (await self._payment(payment_id)).gateway != gateway:
             raise PaymentNotFound(payment_id=payment_id)
         if isinstance(outcome, Unknown):
-            await self._write(place, lambda ask: bill_payments.unknown(ask, place))
+            await self._write(payment_id, bill_payments.unknown)
             return False
         if isinstance(outcome, Declined):
             reason, final = outcome.reason, outcome.final
             return final and await self._write(
-                place, lambda ask: bill_payments.declined(ask, place, reason, final=True)
+                payment_id, lambda ask, at: bill_payments.declined(ask, at, reason, final=True)
             )
         reference = outcome.reference
         if isinstance(outcome, Accepted):
-            await self._write(place, lambda ask: bill_payments.accepted(ask, place, reference))
+            await self._write(
+                payment_id, lambda ask, at: bill_payments.accepted(ask, at, reference)
+            )
             return False
         is_final = await self._write(
-            place, lambda ask: bill_payments.captured(ask, place, reference)
+            payment_id, lambda ask, at: bill_payments.captured(ask, at, reference)
         )
         if isinstance(outcome, Refunded) and outcome.refund is not None:
             amount = decimal_of(outcome.amount, outcome.currency)
             await self._write(
-                place,
-                lambda ask: bill_refunds.refunded(ask, place, amount, "refunded by the gateway"),
+                payment_id,
+                lambda ask, at: bill_refunds.refunded(ask, at, amount, "refunded by the gateway"),
                 # What is given back is no state that could be told twice, so its name says which.
-                key=f"{place.payment_id}/refund/{outcome.refund}",
+                key=f"{payment_id}/refund/{outcome.refund}",
             )
         return is_final
 
+    async def _payment(self, payment_id: int) -> Payment:
+        return (await payment_of(self._pool, payment_id))[1]
+
     async def _write(
-        self, place: Place, command: Callable[[Ask], Command], key: str | None = None
+        self, payment_id: int, command: Callable[[Ask, Place], Command], key: str | None = None
     ) -> bool:
         """Whether the ledger took it; that it knew it already counts.
 
         What it refuses contradicts what it knows, as a capture after a decline does. That is for
         people: it is logged, and found again when the settlement file is reconciled.
+
+        A payment may go over to another bill between being looked up and being decided on. Then it is
+        looked up again, and under a key of its own, since the refusal is kept under the first.
         """
-        refusals: list[Refused] = []
-
-        def refuse(refusal: Refused) -> Answer:
-            refusals.append(refusal)
-            return Answer(409, msgspec.json.encode(str(refusal)))
-
-        answer = await self._writer.submit(command(Ask(SYSTEM, _answer, refuse, key)))
+        under = key
+        while True:
+            place, _ = await payment_of(self._pool, payment_id)
+            answer = await self._writer.submit(command(Ask(SYSTEM, _answer, _refuse, under), place))
+            said = msgspec.json.decode(answer.body, type=_Said)
+            if said.carried_to is None:
+                break
+            under = key and f"{key}/bill-{said.carried_to}"
         if answer.status == 409:
-            log.error("news of payment %d was refused: %s", place.payment_id, answer.body.decode())
-        return answer.status == 200 or any(isinstance(each, PaymentOver) for each in refusals)
+            log.error("news of payment %d was refused: %s", payment_id, said.refused)
+        return answer.status == 200 or said.is_over
+
+
+class _Said(msgspec.Struct, omit_defaults=True):
+    """What news are answered, and their key keeps: why they were refused, if they were."""
+
+    refused: str | None = None
+    is_over: bool = False
+    carried_to: int | None = None
+
+
+def _refuse(refusal: Refused) -> Answer:
+    said = _Said(
+        refused=str(refusal),
+        is_over=isinstance(refusal, PaymentOver),
+        carried_to=refusal.figures["bill_id"] if isinstance(refusal, PaymentCarriedOver) else None,
+    )
+    return Answer(409, msgspec.json.encode(said))
 
 
 def _answer(posted: list[Posted]) -> Answer:

@@ -7,14 +7,26 @@ from application.payment_places import claim_of
 from domain.reconciliation import OwnPayment
 from ledger.journal import decode
 
-# The newest event of the bill of each payment; the bill stands in it whole.
+# The bill that each payment was made for, and those that took its place one after the other, each with
+# its newest event, in which it stands whole. The payment is in one of them.
 BILLS: Final = """
-    SELECT c.name, c.holder, newest.topic, newest.state
-      FROM claims c
+    WITH RECURSIVE of AS (
+        SELECT c.name, c.holder AS stream FROM claims c WHERE c.name = ANY(%s)
+        UNION ALL
+        SELECT of.name,
+               'bill-' || (convert_from(newest.state, 'UTF8')::json
+                           #>> '{fact,standing,superseded_by}')
+          FROM of
+         CROSS JOIN LATERAL (
+               SELECT state FROM daybook_events e WHERE e.originator_id = of.stream
+                ORDER BY e.originator_version DESC LIMIT 1) AS newest
+         WHERE convert_from(newest.state, 'UTF8')::json
+               #>> '{fact,standing,superseded_by}' IS NOT NULL)
+    SELECT of.name, of.stream, newest.topic, newest.state
+      FROM of
      CROSS JOIN LATERAL (
-           SELECT topic, state FROM daybook_events e WHERE e.originator_id = c.holder
+           SELECT topic, state FROM daybook_events e WHERE e.originator_id = of.stream
             ORDER BY e.originator_version DESC LIMIT 1) AS newest
-     WHERE c.name = ANY(%s)
 """
 
 
@@ -27,8 +39,8 @@ async def own_payments(
     cursor = await connection.execute(BILLS, (list(wanted),))
     async for name, stream, tag, state in cursor:
         standing = decode(tag, bytes(state)).fact.standing
-        payment = next(p for p in standing.payments if p.payment_id == wanted[name])
-        if payment.gateway == gateway:
+        payment = next((p for p in standing.payments if p.payment_id == wanted[name]), None)
+        if payment is not None and payment.gateway == gateway:
             own = OwnPayment(
                 payment_id=payment.payment_id,
                 bill_id=int(stream.rpartition("-")[2]),

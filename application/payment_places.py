@@ -15,8 +15,9 @@ from domain.account import Account
 from domain.bills import bill as bills
 from domain.bills import biller as billers
 from domain.bills.bill import Bill
+from domain.bills.bill_facts import Payment
 from domain.bills.bill_movements import FeeRefunded
-from domain.bills.bill_refusals import PaymentNotFound
+from domain.bills.bill_refusals import PaymentCarriedOver, PaymentNotFound
 from domain.bills.biller import BillerFact, BillerTerms
 from domain.bills.payments import OnAccount
 
@@ -47,7 +48,14 @@ def claim_of(payment_id: int) -> str:
 
 
 async def place_of_payment(pool: Pool, payment_id: int) -> Place:
-    """Where the payment is, read from the log itself. One that there is not is refused."""
+    return (await payment_of(pool, payment_id))[0]
+
+
+async def payment_of(pool: Pool, payment_id: int) -> tuple[Place, Payment]:
+    """Where the payment is, and how it stands, read from the log itself. One that there is not is refused.
+
+    The bill that it was made for is claimed; from there it goes on to those that took its place.
+    """
     async with borrowed(pool) as connection:
         found = await connection.execute(
             "SELECT holder FROM claims WHERE name = %s", (claim_of(payment_id),)
@@ -55,8 +63,13 @@ async def place_of_payment(pool: Pool, payment_id: int) -> Place:
         row = await found.fetchone()
     if row is None:
         raise PaymentNotFound(payment_id=payment_id)
-    bill = await read_bill(pool, int(row[0].rpartition("-")[2]))
-    return place_in(bill, payment_id)
+    bill_id = int(row[0].rpartition("-")[2])
+    while True:
+        try:
+            bill = await read_bill(pool, bill_id)
+            return place_in(bill, payment_id), bill.payment(payment_id)
+        except PaymentCarriedOver as refusal:
+            bill_id = refusal.figures["bill_id"]
 
 
 def place_in(bill: Bill, payment_id: int) -> Place:

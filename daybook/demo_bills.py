@@ -10,10 +10,11 @@ import psycopg
 from application import accounts, autopay, bill_payments, bill_refunds, billers, bills
 from application.autopay import WantedRule
 from application.billers import PaymentPlace
-from application.bills import NEWEST, Known, Outcome, PresentedBill
+from application.bills import NEWEST
 from application.books import Command
 from application.commands import Details
 from application.payment_places import Place, place_in
+from application.presenting import Known, Outcome, PresentedBill, present_bill
 from daybook.loading import Told, ask, fresh_ids
 from domain.bills.bill import Bill, stream_of
 from domain.bills.biller import BillerTerms
@@ -167,7 +168,7 @@ class _Bills:
             description=f"{TERMS[biller].name}, {due_date:%B}",
             recurrence=Recurrence(1, due_date.day) if days > 0 and biller == POWER else None,
         )
-        command = bills.present_bill(
+        command = present_bill(
             ask(f"demo-bill-{name}" + ("-anew" if anew else "")),
             presented,
             bill_id=number,

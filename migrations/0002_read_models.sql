@@ -339,9 +339,8 @@ CREATE INDEX bills_user ON readmodels.bills (user_id, bill_id) WHERE version = 1
 
 CREATE TABLE readmodels.bill_payments (
     payment_id bigint NOT NULL,
-    -- That of the bill at which it came so far; the first is the one that took it on.
-    version bigint NOT NULL,
     first boolean NOT NULL,
+    -- Of which it was then: it may go over to another.
     bill_id bigint NOT NULL,
     position bigint NOT NULL,
     booking_date date NOT NULL,
@@ -352,7 +351,7 @@ CREATE TABLE readmodels.bill_payments (
     status text NOT NULL,
     payment text NOT NULL
 );
-CREATE UNIQUE INDEX bill_payments_version ON readmodels.bill_payments (payment_id, version);
+CREATE UNIQUE INDEX bill_payments_position ON readmodels.bill_payments (payment_id, position);
 CREATE INDEX bill_payments_user ON readmodels.bill_payments (user_id, payment_id) WHERE first;
 CREATE INDEX bill_payments_first ON readmodels.bill_payments (payment_id) WHERE first;
 

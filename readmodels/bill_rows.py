@@ -6,7 +6,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.bills.autopay import AutopayFact
-from domain.bills.bill_facts import BillFact, PaymentFact, PaymentHeld, Standing
+from domain.bills.bill_facts import (
+    BillFact,
+    BillPresented,
+    Payment,
+    PaymentFact,
+    PaymentHeld,
+    Standing,
+)
 from domain.bills.biller import BillerFact
 from ledger.journal import JournalEvent
 from readmodels.copy_text import text_of
@@ -68,14 +75,20 @@ class BillRows:
             f"\t{standing.status}\t{standing.open_amount}\t{_json(standing)}\n"
         )
         self.dues[bill_id] = _due(bill_id, standing)
-        if isinstance(fact, PaymentFact):
-            payment = fact.payment
+        for payment in _payments_of(fact):
             self.payments.append(
-                f"{payment.payment_id}\t{version}\t{_flag(isinstance(fact, PaymentHeld))}"
+                f"{payment.payment_id}\t{_flag(isinstance(fact, PaymentHeld))}"
                 f"\t{bill_id}\t{position}\t{event.booking_date}\t{recorded_at}"
                 f"\t{standing.user_id}\t{standing.biller_id}\t{standing.currency}"
                 f"\t{payment.status}\t{_json(payment)}\n"
             )
+
+
+def _payments_of(fact: BillFact) -> tuple[Payment, ...]:
+    """The payments of which it is news: one, or those that the bill took over from another."""
+    if isinstance(fact, PaymentFact):
+        return (fact.payment,)
+    return fact.standing.payments if isinstance(fact, BillPresented) else ()
 
 
 def _due(bill_id: int, standing: Standing) -> Due:

@@ -30,10 +30,11 @@ AT_MOMENT: Final = """
                  SELECT min(later.position) FROM readmodels.{table} later
                   WHERE later.{id} = f.{id} AND later.position <= %(known_at)s
                     AND later.booking_date > %(as_of)s), %(position_max)s)
-           ORDER BY v.version DESC LIMIT 1) AS now
+           ORDER BY v.{order} DESC LIMIT 1) AS now
 """
-BILL_AT: Final = AT_MOMENT.format(table="bills", id="bill_id")
-PAYMENT_AT: Final = AT_MOMENT.format(table="bill_payments", id="payment_id")
+BILL_AT: Final = AT_MOMENT.format(table="bills", id="bill_id", order="version")
+# A payment may go over to another bill, whose versions are others.
+PAYMENT_AT: Final = AT_MOMENT.format(table="bill_payments", id="payment_id", order="position")
 BILLER_NAME: Final = """
     (SELECT b.name FROM readmodels.billers b
       WHERE b.biller_id = f.biller_id AND b.position <= %(known_at)s
@@ -46,7 +47,7 @@ BILLS: Final = f"""
      ORDER BY {{order}} LIMIT %(limit)s
 """
 PAYMENTS: Final = f"""
-    SELECT f.payment_id, f.bill_id, {BILLER_NAME}, f.currency, f.recorded_at, now.position,
+    SELECT f.payment_id, now.bill_id, {BILLER_NAME}, f.currency, f.recorded_at, now.position,
            now.payment
       FROM readmodels.bill_payments f {PAYMENT_AT}
      WHERE f.first {{wanted}}

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from application import accounts, autopay, bill_payments, billers, bills
+from application import accounts, autopay, bill_payments, billers
 from application.autopay import WantedRule
 from application.bill_payments import authorise
 from application.billers import PaymentPlace
-from application.bills import Known, Outcome, PresentedBill
 from application.books import Answer, Books, Command, Posted, Transaction
 from application.commands import NO_DETAILS, SYSTEM, Actor, Ask
 from application.payment_places import Place, place_in
+from application.presenting import Known, Outcome, PresentedBill, present_bill
 from domain import account
 from domain import customer as customers
 from domain.account import Account
@@ -152,7 +152,7 @@ class Desk:
             "currency": "EUR",
             "due_date": self.today + dt.timedelta(days=14),
         }
-        command = bills.present_bill(
+        command = present_bill(
             ask(actor),
             PresentedBill(**(said | more)),
             bill_id=self.next_id(),
@@ -162,6 +162,22 @@ class Desk:
         )
         self.do(command)
         return outcome
+
+    def known(self, bill_id: int) -> Known:
+        """What is known of the bill's number, as `known_under` reads it."""
+        bill, revision = self.bill(bill_id), 1
+        accounts = frozenset(payment.account_id for payment in bill.standing.payments)
+        before = bill.standing.supersedes
+        while before is not None:
+            before, revision = self.bill(before).standing.supersedes, revision + 1
+        return Known(bill_id, revision, accounts)
+
+    def supersede(self, bill_id: int, cents: int, **more: Any) -> int:
+        """Its biller presents it anew."""
+        standing = self.bill(bill_id).standing
+        external_id, known = standing.external_id, self.known(bill_id)
+        said = {"external_id": external_id, "known": known, "supersede": True}
+        return self.new_bill(standing.biller_id, cents, **(said | more))
 
     def new_bill(self, biller_id: int, cents: int = 10_000, **more: Any) -> int:
         bill = self.present(biller_id, cents, **more).bill

@@ -6,11 +6,11 @@ from typing import Final
 
 import psycopg
 
-from application import bill_payments, billers, bills
+from application import bill_payments, billers
 from application.billers import PaymentPlace
-from application.bills import Outcome, PresentedBill
 from application.books import Command
 from application.payment_places import Place
+from application.presenting import Known, Outcome, PresentedBill, present_bill
 from domain.bills.bill_facts import Payment
 from domain.bills.biller import BillerTerms
 from tests.bank import CUSTOMER, Bank, ask, read_log, told
@@ -47,7 +47,7 @@ def with_bills(bank: Bank, count: int, *, gateway: str | None = GATEWAY, **terms
             external_id=f"W-{bill_id}",
         )
         commands.append(
-            bills.present_bill(ask(), presented, bill_id=bill_id, known=None, outcome=Outcome())
+            present_bill(ask(), presented, bill_id=bill_id, known=None, outcome=Outcome())
         )
     for answer in bank.submit_all(commands):
         assert answer.status == 201, told(answer)
@@ -66,6 +66,21 @@ def pay(bill_id: int) -> Command:
         user_id=CUSTOMER,
         hold_id=bill_id,
         amount=Decimal(cents_of(bill_id)).scaleb(-2),
+    )
+
+
+def presented_anew(bill_id: int, known: Known) -> Command:
+    """The first bill once more, for a cent more each time."""
+    presented = PresentedBill(
+        biller_id=BILLER,
+        user_id=CUSTOMER,
+        amount=Decimal(cents_of(1) + known.revision).scaleb(-2),
+        currency="EUR",
+        due_date=dt.date(2099, 1, 31),
+        external_id="W-1",
+    )
+    return present_bill(
+        ask(), presented, bill_id=bill_id, known=known, outcome=Outcome(), supersede=True
     )
 
 

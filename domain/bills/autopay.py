@@ -190,11 +190,17 @@ class DuePayment(NamedTuple):
 
 
 def amount_of(rule: Rule, standing: Standing) -> int:
-    """What the rule would pay of the bill now, before its cap is looked at."""
+    """What the rule would pay of the bill now, before its cap is looked at.
+
+    What a bill took over from another counts: of the two together a rule pays its amount once.
+    """
     payable = standing.payable
-    if rule.mode == "full":
-        return payable
-    return min(payable, rule.amount if rule.mode == "fixed" else standing.minimum or payable)
+    carried = 0 if standing.supersedes is None else standing.paid + standing.pending
+    if rule.mode == "fixed":
+        return max(0, min(payable, rule.amount - carried))
+    if rule.mode == "minimum" and standing.minimum:
+        return 0 if carried >= standing.minimum else min(payable, standing.minimum)
+    return payable
 
 
 def due_payments(
@@ -221,7 +227,9 @@ def due_payments(
 def cycle_due(rule: Rule, bill: Bill, on: dt.date) -> int | None:
     """Which attempt of the rule on the bill is due on a day, if one is."""
     standing = bill.standing
-    if not _concerns(rule, standing) or standing.condition != "open" or standing.payable == 0:
+    if not _concerns(rule, standing) or standing.condition != "open":
+        return None
+    if amount_of(rule, standing) == 0:
         return None
     earlier = [attempt for attempt in rule.attempts if attempt.bill_id == bill.bill_id]
     if not earlier:
@@ -248,7 +256,10 @@ def _concerns(rule: Rule, standing: Standing) -> bool:
 
 
 def _was_declined(bill: Bill, payment_id: int | None) -> bool:
+    """Whether the payment failed, or one that a rule had made before its bill was presented anew."""
+    is_anew = bill.standing.supersedes is not None
     return any(
-        payment.payment_id == payment_id and payment.status == "failed"
+        payment.status == "failed"
+        and (payment.payment_id == payment_id or (is_anew and payment.autopay_id is not None))
         for payment in bill.standing.payments
     )

@@ -4,7 +4,7 @@ What becomes of its payments stands in `domain/bills/payments.py`.
 """
 
 import datetime as dt
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -26,6 +26,7 @@ from domain.bills.bill_refusals import (
     BillNotFound,
     BillNotPayable,
     CurrencyNotAccepted,
+    PaymentCarriedOver,
     PaymentNotFound,
     PresentmentNotOffered,
     ReferenceNotAccepted,
@@ -52,9 +53,12 @@ class Bill(msgspec.Struct, frozen=True):
     version: int
 
     def payment(self, payment_id: int) -> Payment:
+        """Refused: one that is of no bill, or of the bill that took the place of this one."""
         for payment in self.standing.payments:
             if payment.payment_id == payment_id:
                 return payment
+        if self.standing.superseded_by is not None:
+            raise PaymentCarriedOver(payment_id=payment_id, bill_id=self.standing.superseded_by)
         raise PaymentNotFound(payment_id=payment_id)
 
 
@@ -108,13 +112,32 @@ def check_same(bill: Bill, standing: Standing) -> None:
             raise BillDiffers(bill_id=bill.bill_id, field=field)
 
 
-def supersede(bill: Bill, superseded_by: int) -> list[BillFact]:
-    """The biller has another amount or date for it: this one is owed no more."""
-    _check_unpaid(bill)
-    standing = msgspec.structs.replace(
-        bill.standing, condition="superseded", superseded_by=superseded_by
+class Superseding(NamedTuple):
+    """What becomes of a bill, and of the one that takes its place, which begins with its payments."""
+
+    old: list[BillFact]
+    new: list[BillFact]
+
+
+def supersede(bill: Bill, superseded_by: int, standing: Standing) -> Superseding:
+    """The biller has another amount or date for it: this one is owed no more, and `standing` is.
+
+    What was paid goes over to the new bill, and so does what is on its way; what failed or was given
+    back stays. Refused: a bill of another customer or in another currency, where there is any.
+    """
+    _check_in_force(bill)
+    old = bill.standing
+    carried = tuple(payment for payment in old.payments if payment.matters)
+    if carried and (old.user_id, old.currency) != (standing.user_id, standing.currency):
+        raise BillHasPayments(bill_id=bill.bill_id)
+    left = msgspec.structs.replace(
+        old,
+        condition="superseded",
+        superseded_by=superseded_by,
+        payments=tuple(payment for payment in old.payments if payment not in carried),
     )
-    return [BillSuperseded(standing=standing)]
+    anew = msgspec.structs.replace(standing, supersedes=bill.bill_id, payments=carried)
+    return Superseding([BillSuperseded(standing=left)], [BillPresented(standing=anew)])
 
 
 def cancel(bill: Bill) -> list[BillFact]:
@@ -161,11 +184,14 @@ def add_late_fee(bill: Bill, terms: BillerTerms, on: dt.date) -> list[BillFact]:
     return [LateFeeAdded(standing=late, amount=amount)]
 
 
+def _check_in_force(bill: Bill) -> None:
+    if bill.standing.condition in ("cancelled", "superseded"):
+        raise BillNotPayable(bill_id=bill.bill_id, status=bill.standing.status)
+
+
 def _check_unpaid(bill: Bill) -> None:
-    standing = bill.standing
-    if standing.condition in ("cancelled", "superseded"):
-        raise BillNotPayable(bill_id=bill.bill_id, status=standing.status)
-    if standing.pending or standing.paid:
+    _check_in_force(bill)
+    if bill.standing.pending or bill.standing.paid:
         raise BillHasPayments(bill_id=bill.bill_id)
 
 

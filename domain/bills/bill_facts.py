@@ -82,12 +82,25 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         """What of it counts towards the bill."""
         return 0 if self.captured_on is None else self.amount - self.refunded
 
+    @property
+    def left(self) -> int:
+        """What of it can still be given back, or asked of the biller to be."""
+        if self.state not in ("captured", "settled"):
+            return 0
+        return self.paid - self.refund_asked
+
+    @property
+    def matters(self) -> bool:
+        """Whether it counts towards its bill, or still may; what failed or was given back does not."""
+        return bool(self.is_pending or self.paid or self.refund_due or self.refund_asked)
+
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """How a bill stands: what is owed to whom by when, and what was paid.
 
     `external_id` is the biller's own number for the bill, `reference` its number for the customer.
-    `minimum` is the least that may be paid of it at a time.
+    `minimum` is the least that may be paid of it at a time. A bill that takes the place of another
+    has the payments of that one among its own, and the other has them no more.
     """
 
     biller_id: int
@@ -134,6 +147,11 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return max(0, self.paid - self.amount_due - self.late_fees)
 
     @property
+    def excess(self) -> int:
+        """The credit, less what of it the biller was asked to give back."""
+        return max(0, self.credit - sum(payment.refund_asked for payment in self.payments))
+
+    @property
     def status(self) -> BillStatus:
         if self.condition != "open":
             return self.condition
@@ -159,7 +177,7 @@ class BillPresented(BillFact, frozen=True, kw_only=True, omit_defaults=True):
 
 @stored_as("bill.superseded.1")
 class BillSuperseded(BillFact, frozen=True, kw_only=True, omit_defaults=True):
-    """The biller presented it anew; the other bill takes its place."""
+    """The biller presented it anew; the other bill takes its place, and takes its payments over."""
 
 
 @stored_as("bill.disputed.1")

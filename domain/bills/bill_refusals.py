@@ -24,6 +24,7 @@ Where several apply, the one of the kind that stands first is the answer; of one
        |- BillNotDisputed
        |- BillNotPayable
        |- BillHasPayments
+       |- PaymentCarriedOver
        |- TooManyPayments
        |- LatePaymentNotAccepted
        |- OverpaymentNotAccepted
@@ -110,6 +111,10 @@ class BillNotPayable(Conflicting):
 
 class BillHasPayments(Conflicting):
     detail = "Bill {bill_id} has payments; refund them first, or wait for those on their way."
+
+
+class PaymentCarriedOver(Conflicting):
+    detail = "Payment {payment_id} went over to bill {bill_id} with what was paid; ask again."
 
 
 class TooManyPayments(Conflicting):

@@ -158,7 +158,7 @@ def _refundable(bill: Bill, payment_id: int, amount: int) -> Payment:
     payment = bill.payment(payment_id)
     if payment.state not in ("captured", "settled"):
         raise PaymentNotRefundable(payment_id=payment_id, state=payment.state)
-    left = payment.paid - payment.refund_asked
+    left = payment.left
     if amount > left:
         raise RefundAbovePayment(
             payment_id=payment_id,

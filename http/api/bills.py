@@ -15,11 +15,11 @@ from api.documents import answers, described
 from api.parameters import Id, Text, Word
 from api.strict_json import Amount, encode
 from api.visibility import bill_for, check_user, reading
-from application import bill_payments, billers, bills
-from application.bills import Outcome, PresentedBill
+from application import bill_payments, billers, bills, presenting
 from application.books import Answer, Command, Posted
 from application.commands import Ask
 from application.payment_places import Place
+from application.presenting import Outcome, PresentedBill
 from domain.bills.bill import Bill
 from domain.bills.bill_facts import BillFact, BillStatus, PaymentFact, PaymentStatus, Standing
 from domain.bills.bill_refusals import NoAccountToPayFrom
@@ -39,7 +39,8 @@ class RecurrenceIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 class PresentingBill(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The biller's own number of it, `external_id`, makes it one bill however often it is presented.
-    With `supersede` another amount or date takes the place of what was presented under that number."""
+    With `supersede` another amount or date takes the place of what was presented under that number, and
+    what was paid of it counts towards the new bill."""
 
     biller_id: Id
     user_id: Id
@@ -136,7 +137,7 @@ async def present_bill(request: Call, data: JSONBody[PresentingBill]) -> ASGIApp
     with the one that is known."""
     bank = request.bank
     bill_id = await billers.next_id(bank.users, "bill_ids")
-    known = await bills.known_under(bank.reads, data.biller_id, data.external_id)
+    known = await presenting.known_under(bank.reads, data.biller_id, data.external_id)
     presented = PresentedBill(
         biller_id=data.biller_id,
         user_id=data.user_id,
@@ -153,12 +154,12 @@ async def present_bill(request: Call, data: JSONBody[PresentingBill]) -> ASGIApp
     outcome = Outcome()
 
     def answer(posted: list[Posted]) -> Answer:
-        bill, position = outcome.bill, posted[0].position if posted else None
+        bill, position = outcome.bill, posted[-1].position if posted else None
         assert bill is not None, "a presentment comes to a bill"
         out = written_bill(bill.bill_id, bill.standing, outcome.biller, bank.today(), position)
         return Answer(201, encode(out))
 
-    command = bills.present_bill(
+    command = presenting.present_bill(
         asked_by(request, answer),
         presented,
         bill_id=bill_id,
@@ -166,7 +167,8 @@ async def present_bill(request: Call, data: JSONBody[PresentingBill]) -> ASGIApp
         outcome=outcome,
         supersede=data.supersede,
     )
-    return await written_for(request, command, data.user_id)
+    given_back_to = () if known is None else known.account_ids
+    return await written_for(request, command, data.user_id, *given_back_to)
 
 
 @post(

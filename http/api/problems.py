@@ -19,6 +19,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
 from api.audit_problems import AUDIT_PROBLEMS, AUDIT_SPEAKING
+from api.bill_problems import BILL_PROBLEMS
 from api.customer_problems import CUSTOMER_PROBLEMS
 from api.end_of_day_problems import END_OF_DAY_PROBLEMS
 from api.gateway_problems import GATEWAY_PROBLEMS, GATEWAY_SPEAKING
@@ -41,7 +42,6 @@ from application.revoked_sessions import RevocationsUnknown
 from application.sessions import RefreshRefused
 from application.transact import OutcomeUnknown, Unavailable
 from domain import refusals
-from domain.bills import bill_refusals
 from domain.refusals import Refused
 from readmodels.moments import UnanswerableMoment
 from readmodels.statements.building import StatementTooLong
@@ -114,33 +114,7 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.NoRateOfReturn: Row(422, "There is no such rate"),
     refusals.HoldNotFound: Row(404, "No such hold"),
     refusals.StatementNotFound: Row(404, "No such statement"),
-    bill_refusals.BillNotFound: Row(404, "No such bill"),
-    bill_refusals.BillerNotFound: Row(404, "No such biller"),
-    bill_refusals.PaymentNotFound: Row(404, "No such payment"),
-    bill_refusals.AutopayNotFound: Row(404, "No such autopay rule"),
-    bill_refusals.TermsContradictory: Row(422, "The terms contradict themselves"),
-    bill_refusals.ReferenceNotAccepted: Row(422, "The biller has no such reference"),
-    bill_refusals.PaymentNotReversible: Row(409, "A bill payment is refunded, not reversed"),
-    bill_refusals.HoldOfPayment: Row(409, "The hold is of a bill payment"),
-    bill_refusals.BillerNameTaken: Row(409, "The name of the biller is taken"),
-    bill_refusals.BillDiffers: Row(409, "The bill was presented before, and differs"),
-    bill_refusals.BillerInactive: Row(409, "The biller is one no more"),
-    bill_refusals.PresentmentNotOffered: Row(409, "The biller presents no bills"),
-    bill_refusals.CurrencyNotAccepted: Row(409, "The biller does not take that currency"),
-    bill_refusals.AutopayEnded: Row(409, "The autopay rule has ended"),
-    bill_refusals.NoAccountToPayFrom: Row(409, "There is no account to pay from"),
-    bill_refusals.BillNotDisputed: Row(409, "The bill is not disputed"),
-    bill_refusals.BillNotPayable: Row(409, "Nothing can be paid of the bill"),
-    bill_refusals.BillHasPayments: Row(409, "The bill has payments"),
-    bill_refusals.TooManyPayments: Row(409, "The bill has too many payments"),
-    bill_refusals.LatePaymentNotAccepted: Row(409, "The biller takes no late payments"),
-    bill_refusals.OverpaymentNotAccepted: Row(409, "More than is owed cannot be paid"),
-    bill_refusals.PartialPaymentNotAccepted: Row(409, "Less than the least cannot be paid"),
-    bill_refusals.PaymentOutsideLimits: Row(409, "The biller does not take such an amount"),
-    bill_refusals.PaymentOver: Row(409, "The payment is over"),
-    bill_refusals.PaymentNotRefundable: Row(409, "There is nothing to refund"),
-    bill_refusals.RefundAbovePayment: Row(409, "More than was paid cannot be refunded"),
-    bill_refusals.RefundNotDue: Row(409, "No such refund is due"),
+    **{refusal: Row(*row) for refusal, row in BILL_PROBLEMS.items()},
     **{refusal: Row(*row) for refusal, row in CUSTOMER_PROBLEMS.items()},
     refusals.PeriodClosed: Row(409, "The period is closed"),
     refusals.PeriodNotOver: Row(409, "The period is not over"),

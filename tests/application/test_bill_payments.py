@@ -11,9 +11,9 @@ from application import accounts, billers, bills, holds
 from application import bill_payments as payments
 from application import bill_refunds as refunds
 from application.billers import PaymentPlace, settle
-from application.bills import Known
 from application.commands import NO_DETAILS, Actor
 from application.outbox import PaymentOrder
+from application.presenting import Known
 from domain.bills.bill_refusals import (
     BillDiffers,
     BillerInactive,
@@ -399,8 +399,6 @@ def test_a_bill_presented_anew_supersedes_the_first() -> None:
     with pytest.raises(BillNotPayable):
         desk.pay(old, desk.new_account(10_000), 10_000)
     desk.pay(new, desk.new_account(9_000), 9_000)
-    with pytest.raises(BillHasPayments):
-        desk.present(biller_id, 8_000, external_id="A-1", known=Known(new, 2), supersede=True)
 
 
 def test_a_disputed_bill_is_neither_paid_nor_late_until_that_is_decided() -> None:

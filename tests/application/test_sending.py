@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from api import http_gateway
 from api.gateway_figures import GatewayFigures
 from api.http_gateway import HttpGateway
+from application import bill_payments, bill_refunds
 from application import sending as sending_module
 from application.gateway_news import PaymentNews
 from application.gateways import (
@@ -23,14 +24,25 @@ from application.gateways import (
     Declined,
     GatewaySettings,
     NotThere,
+    Refunded,
     Unknown,
 )
-from application.pools import open_pool
+from application.own_payments import own_payments
+from application.pools import borrowed, open_pool
+from application.presenting import Known
 from application.sending import Sender, waiting
 from application.transact import Writer
 from domain.bills.bill_refusals import PaymentNotFound
 from tests.bank import Bank, read_log, told
-from tests.bills_due import GATEWAY, cents_of, in_outbox, pay, payments, with_bills
+from tests.bills_due import (
+    GATEWAY,
+    cents_of,
+    in_outbox,
+    pay,
+    payments,
+    presented_anew,
+    with_bills,
+)
 from tests.gateway_process import SECRET, GatewayProcess, free_port
 
 
@@ -256,3 +268,57 @@ def test_what_a_killed_process_had_in_hand_is_taken_up_when_its_lease_has_run_ou
     with GatewayProcess(tmp_path, capture_seconds=0) as gateway:
         sending(database, gateway.url, nothing_is_left)
     assert payments(database)[1].state == "captured"
+
+
+def test_news_follow_a_payment_to_the_bill_that_took_it_over(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bill is presented anew after the payment was looked up, and before the news are decided."""
+    with Bank(database) as bank:
+        with_bills(bank, 1)
+        bank.submit(pay(1))
+        for use_case in ("captured", "refunded"):
+            _supersede_before(monkeypatch, bank, use_case)
+
+        learned = given(database, Captured("GB", cents_of(1), "EUR"))
+        refunded = Refunded("GB", "R-1", 300, "EUR")
+        again = given(database, refunded, refunded)
+
+    assert (learned, again) == ([True], [True, True])
+    (payment,) = payments(database).values()
+    assert (payment.state, payment.refunded) == ("captured", 300)
+    newest = [r for r in read_log(database) if r.originator_id.startswith("bill-")][-1]
+    assert newest.originator_id == "bill-12"
+    assert newest.event.fact.standing.payments == (payment,)
+
+
+def _supersede_before(monkeypatch: pytest.MonkeyPatch, bank: Bank, use_case: str) -> None:
+    """Present the bill anew once, as soon as the news have been made into a command."""
+    module = bill_refunds if use_case == "refunded" else bill_payments
+    real, number = getattr(module, use_case), {"captured": 11, "refunded": 12}[use_case]
+    known = Known({11: 1, 12: 11}[number], number - 10, frozenset({1}))
+
+    def once(*arguments: Any, **more: Any) -> Any:
+        monkeypatch.setattr(module, use_case, real)
+        command = real(*arguments, **more)
+        assert told(bank.submit(presented_anew(number, known))).refused is None
+        return command
+
+    monkeypatch.setattr(module, use_case, once)
+
+
+def test_the_settlement_file_finds_a_payment_with_the_bill_that_took_it_over(
+    database: str,
+) -> None:
+    with Bank(database) as bank:
+        with_bills(bank, 2)
+        bank.submit_all([pay(1), pay(2)])
+        bank.submit(presented_anew(11, Known(1, 1, frozenset({1}))))
+        bank.submit(presented_anew(12, Known(11, 2, frozenset({1}))))
+
+    async def run() -> dict[str, tuple[int, int]]:
+        async with parts(database, "http://127.0.0.1:1") as made, borrowed(made.pool) as connection:
+            found = await own_payments(connection, GATEWAY, [1, 2])
+            return {key: (own.bill_id, own.amount) for key, own in found.items()}
+
+    assert asyncio.run(run()) == {"payment-1": (12, cents_of(1)), "payment-2": (2, cents_of(2))}

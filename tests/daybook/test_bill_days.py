@@ -8,13 +8,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from application import autopay, bills
+from application import autopay
 from application.autopay import WantedRule
 from application.bill_payments import authorise
 from application.billers import change_biller, register_biller
-from application.bills import Outcome, PresentedBill
 from application.clock import now
 from application.payment_places import Place
+from application.presenting import Outcome, PresentedBill, present_bill
 from daybook.end_of_day import bills as steps
 from daybook.end_of_day.run import Bank, DayRun, end_days
 from domain.banking_calendar import WEEKENDS, Calendar
@@ -60,9 +60,7 @@ class Bills:
             currency="EUR",
             due_date=due_date,
         )
-        self.do(
-            bills.present_bill(ask(), presented, bill_id=bill_id, known=None, outcome=Outcome())
-        )
+        self.do(present_bill(ask(), presented, bill_id=bill_id, known=None, outcome=Outcome()))
 
     def pay(self, bill_id: int, biller_id: int, amount: int, number: int) -> None:
         place = Place(number, bill_id, 1, biller_id)

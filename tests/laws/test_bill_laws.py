@@ -25,6 +25,7 @@ from domain.bills.autopay import Autopay
 from domain.bills.bill import Bill
 from domain.bills.bill_facts import Payment
 from domain.bills.bill_movements import BillRefundPassedOn
+from domain.bills.bill_refusals import BillDiffers
 from domain.bills.biller import BillerSettled, RefundLost, RefundRepaid, commission_of
 from domain.refusals import Refused
 from ledger.chart_of_accounts import CHART
@@ -91,7 +92,36 @@ class BillMachine(RuleBasedStateMachine):
     @rule(target=bills, biller=st.integers(0, 1), cents=CENTS, days=st.integers(0, 3))
     def present(self, biller: int, cents: int, days: int) -> int:
         due_date = self.desk.today + dt.timedelta(days=days)
-        return self.desk.new_bill(self.billers[biller], cents, due_date=due_date)
+        number = f"N-{self.desk.next_id()}"
+        return self.desk.new_bill(
+            self.billers[biller], cents, due_date=due_date, external_id=number
+        )
+
+    @rule(target=bills, bill_id=bills, cents=CENTS, days=st.integers(0, 3))
+    def present_anew(self, bill_id: int, cents: int, days: int) -> int:
+        """It takes over what matters of the payments, and gives back what is too much of them."""
+        before = self.desk.bill(bill_id).standing
+        if before.condition in ("cancelled", "superseded"):
+            return bill_id
+        due_date = self.desk.today + dt.timedelta(days=days)
+        try:
+            new = self.desk.supersede(bill_id, cents, due_date=due_date)
+        except BillDiffers:
+            return bill_id
+        standing = self.desk.bill(new).standing
+        terms = self.desk.states[f"biller-{before.biller_id}"].terms
+        if new == bill_id:
+            # The very same bill, which is known.
+            return bill_id
+        left = self.desk.bill(bill_id).standing.payments
+        assert not any(payment.matters for payment in left)
+        assert len(left) + len(standing.payments) == len(before.payments)
+        assert standing.pending == before.pending
+        if terms.overpayment == "credit":
+            assert standing.paid == before.paid
+        else:
+            assert standing.excess == 0
+        return new
 
     @rule(bill_id=bills, account=st.integers(0, 1), cents=CENTS)
     def pay(self, bill_id: int, account: int, cents: int) -> None:
@@ -263,6 +293,21 @@ class BillMachine(RuleBasedStateMachine):
                 assert (s.open_amount, s.paid, s.pending) == (0, 0, 0)
 
     @invariant()
+    def a_payment_is_of_one_bill_and_found_from_the_one_it_was_made_for(self) -> None:
+        owners = {
+            payment.payment_id: bill.bill_id
+            for bill in self.desk.of_kind(Bill)
+            for payment in bill.standing.payments
+        }
+        assert len(owners) == sum(len(b.standing.payments) for b in self.desk.of_kind(Bill))
+        for payment_id, bill_id in owners.items():
+            at = int(self.desk.claims[f"payment/{payment_id}"].removeprefix("bill-"))
+            while at != bill_id:
+                after = self.desk.bill(at).standing.superseded_by
+                assert after is not None
+                at = after
+
+    @invariant()
     def the_nostro_and_the_commission_are_told_by_the_facts_of_billers(self) -> None:
         nostro = kept = lost = 0
         for one in self.desk.posted:
@@ -331,6 +376,7 @@ STEPS = st.lists(
         st.tuples(st.just("settle")),
         st.tuples(st.just("lose"), st.integers(0, 3)),
         st.tuples(st.just("dispute"), st.integers(0, 3)),
+        st.tuples(st.just("anew"), st.integers(0, 3), st.integers(100, 9_000)),
     ),
     min_size=4,
     max_size=14,
@@ -373,7 +419,10 @@ def test_life_stories_over_http_explain_every_clearing_account(
             _cents(p["amount"] - p["refunded"]) for p in payments if p["bill_id"] == bill["bill_id"]
         )
         assert _cents(bill["paid"]) == paid
-        assert _cents(bill["open_amount"]) == _cents(bill["amount"]) - paid
+        if bill["status"] == "superseded":
+            assert (paid, bill["open_amount"]) == (0, 0)
+        else:
+            assert _cents(bill["open_amount"]) == _cents(bill["amount"]) - paid
 
 
 def _take(
@@ -386,6 +435,7 @@ def _take(
             "user_id": holder.user_id,
             "amount": rest[0] / 100,
             "due_date": "2099-01-31",
+            "external_id": f"B-{len(presented)}",
         }
         presented.append(teller.post("/v1/bills", body).json()["bill_id"])
         return
@@ -395,6 +445,12 @@ def _take(
     if rest[0] >= len(presented):
         return
     bill_id = presented[rest[0]]
+    if step == "anew":
+        said = ("biller_id", "user_id", "external_id", "due_date")
+        bill = holder.get(f"/v1/bills/{bill_id}").json()
+        body = {name: bill[name] for name in said} | {"amount": rest[1] / 100, "supersede": True}
+        presented[rest[0]] = teller.post("/v1/bills", body).json()["bill_id"]
+        return
     if step == "pay":
         body = {"user_id": holder.user_id, "bill_id": bill_id, "amount": rest[1] / 100}
         assert holder.post("/v1/bills/pay", body).status_code in (201, 409)
