@@ -11,7 +11,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call
 from api.documents import described
-from api.loans import CHANGES, DatedBody, GivingReason, loan_answer, loan_written
+from api.loans import CHANGES, DatedBody, GivingReason, loan_answer, loan_written, rate_of
 from api.parameters import Id, Text
 from api.problems import NotYetRead
 from api.strict_json import Amount, Rate
@@ -150,7 +150,7 @@ async def reschedule(
         data.details(),
         instalments=data.instalments,
         first_due=data.first_due,
-        annual_rate=data.annual_rate,
+        annual_rate=rate_of(data.annual_rate),
         capitalise=data.capitalise,
         forborne=data.forborne,
         calendar=request.bank.calendar,

@@ -1,6 +1,7 @@
 """Loans, from the application to the money: apply, decide, accept, disburse, withdraw."""
 
 import datetime as dt
+from decimal import Decimal
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
@@ -123,6 +124,11 @@ def _is_told(posted: Posted) -> bool:
     return any(isinstance(fact, Repaid | Disbursed) for fact in posted.facts)
 
 
+def rate_of(given: Rate | None) -> Decimal | None:
+    """A rate as it is stored: the number alone, not how it was read."""
+    return None if given is None else Decimal(given)
+
+
 async def loan_written(call: Call, command: Command, loan_id: int, *account_ids: int) -> ASGIApp:
     """Have it committed; whoever reads the loan here from now on sees it."""
     return await written(call, command, mark_of_loan(loan_id), *account_ids)
@@ -159,7 +165,7 @@ async def approve(request: Call, loan_id: FromPath[int], data: JSONBody[Approvin
         data.details(),
         amount=data.amount,
         instalments=data.instalments,
-        annual_rate=data.annual_rate,
+        annual_rate=rate_of(data.annual_rate),
         conditions=data.conditions,
         override=data.override,
     )

@@ -8,7 +8,7 @@ import pytest
 from application.commands import Details
 from application.loan_days import collect_due, end_loan_day
 from daybook.loading import bring_views_up
-from tests.api.test_loans import DAY, TODAY, lent
+from tests.api.test_loans import DAY, TODAY, applied, done, lent
 from tests.bank import Bank, ask
 from tests.running_api import RunningApi
 
@@ -60,3 +60,18 @@ def test_an_instalment_is_due_on_a_business_day_and_its_fee_with_it(api: Running
     ends = borrower.get(f"/v1/loans/{loan_id}/payoff").json()
     assert ends["fees"] == 0, "what is not due has no fee"
     assert second["fee"] > 0
+
+
+def test_a_rate_is_changed_by_the_approval_and_by_a_new_schedule(api: RunningApi) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    account_id = api.account(borrower)
+    loan_id = applied(borrower, account_id=account_id)
+
+    approved = done(officer.post(f"/v1/loans/{loan_id}/approve", {"annual_rate": "19.5"}))
+    done(borrower.post(f"/v1/loans/{loan_id}/accept"))
+    done(officer.post(f"/v1/loans/{loan_id}/disburse"))
+    rescheduled = done(officer.post(f"/v1/loans/{loan_id}/reschedule", {"annual_rate": 0}))
+
+    assert (approved["annual_rate"], rescheduled["annual_rate"]) == ("19.5", "0")
+    schedule = borrower.get(f"/v1/loans/{loan_id}/schedule").json()
+    assert [row["payment"] for row in schedule["instalments"]] == [3000] * 4

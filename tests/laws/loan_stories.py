@@ -52,6 +52,7 @@ class Book:
         amount: int,
         instalments: int,
         loss_rates: tuple[LossRates, ...] = (),
+        began: dt.date = BEGAN,
     ) -> None:
         self.loss_rates = loss_rates
         # The day, when it was just ended.
@@ -68,16 +69,16 @@ class Book:
             applicant=Applicant(income=10**9, collateral=10**11, age=30),
             purpose=None,
             account_id=5,
-            on=BEGAN,
+            on=began,
         )
         fact = applied[0].fact
         assert isinstance(fact, Applied)
         terms = msgspec.structs.replace(fact.terms, product=product)
-        self.tell([Dated(BEGAN, msgspec.structs.replace(fact, terms=terms))], BEGAN)
-        self.do(lambda loan: applying.approve(loan, "one", BEGAN), BEGAN)
+        self.tell([Dated(began, msgspec.structs.replace(fact, terms=terms))], began)
+        self.do(lambda loan: applying.approve(loan, "one", began), began)
         if self.current.terms.status == "in_review":
-            self.do(lambda loan: applying.approve(loan, "two", BEGAN), BEGAN)
-        self.do(lambda loan: applying.accept(loan, None, BEGAN), BEGAN)
+            self.do(lambda loan: applying.approve(loan, "two", began), began)
+        self.do(lambda loan: applying.accept(loan, None, began), began)
 
     @property
     def current(self) -> Loan:
