@@ -14,7 +14,7 @@ from application.lending import (
 )
 from domain import account as accounts
 from domain.banking_calendar import WEEKENDS, Calendar
-from domain.loans import forbearance, losses, repaying
+from domain.loans import forbearance, losses, origination, repaying
 from domain.loans.loan import Loan
 from domain.loans.loan_facts import OverpaymentRefunded
 from domain.loans.products import Component, Excess
@@ -94,6 +94,29 @@ def refund(
         accounts=() if account_id is None else (account_id,),
         amount=None if amount is None else canonical(amount),
         account_id=account_id,
+    )
+
+
+def pay_cost(
+    ask: Ask, loan_id: int, amount: Decimal, details: Details, *, counterparty: str | None
+) -> Command:
+    """Pay somebody, at another bank, for what making the loan took."""
+
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+        minor_units = minor_units_of(amount, loan.terms.currency)
+        facts = origination.pay_cost(
+            loan, minor_units, posted.value_date, counterparty=counterparty
+        )
+        return add_facts(books, posted, loan_id, facts)
+
+    return loan_command(
+        ask,
+        "loans/cost",
+        loan_id,
+        details,
+        decision,
+        amount=canonical(amount),
+        counterparty=counterparty,
     )
 
 

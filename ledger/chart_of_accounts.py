@@ -38,6 +38,7 @@ LOAN_FEES: Final = 1330
 LOAN_PENALTIES: Final = 1340
 OVERDRAFT_INTEREST_RECEIVABLE: Final = 1360
 LOAN_ALLOWANCE: Final = 1390
+DEFERRED_LOAN_COSTS: Final = 1410
 REFUNDS_RECEIVABLE: Final = 1510
 CHECKING_ACCOUNTS: Final = 2110
 SAVINGS_ACCOUNTS: Final = 2120
@@ -47,6 +48,7 @@ TRANSFERS_IN_TRANSIT: Final = 2320
 BILLERS_PAYABLE: Final = 2410
 LOAN_OVERPAYMENTS: Final = 2420
 TAX_WITHHELD: Final = 2510
+DEFERRED_LOAN_FEES: Final = 2610
 SUSPENSE: Final = 2910
 RETAINED_EARNINGS: Final = 3910
 LOAN_INTEREST_INCOME: Final = 4110
@@ -82,6 +84,7 @@ CHART: Final[dict[int, LedgerAccount]] = {
             OVERDRAFT_INTEREST_RECEIVABLE, "Interest receivable on overdrafts", "asset", True
         ),
         LedgerAccount(LOAN_ALLOWANCE, "Loans, allowance for losses", "asset", True, contra=True),
+        LedgerAccount(DEFERRED_LOAN_COSTS, "Costs of making loans, deferred", "asset", True),
         LedgerAccount(REFUNDS_RECEIVABLE, "Receivable from billers and gateways", "asset", True),
         LedgerAccount(CHECKING_ACCOUNTS, "Customers' checking accounts", "liability", True),
         LedgerAccount(SAVINGS_ACCOUNTS, "Customers' savings accounts", "liability", True),
@@ -93,6 +96,7 @@ CHART: Final[dict[int, LedgerAccount]] = {
         ),
         LedgerAccount(LOAN_OVERPAYMENTS, "Loan overpayments", "liability", True),
         LedgerAccount(TAX_WITHHELD, "Tax withheld", "liability"),
+        LedgerAccount(DEFERRED_LOAN_FEES, "Fees for making loans, deferred", "liability", True),
         LedgerAccount(SUSPENSE, "Suspense, owed to somebody", "liability"),
         LedgerAccount(3010, "Share capital", "equity"),
         LedgerAccount(RETAINED_EARNINGS, "Retained earnings", "equity"),

@@ -19,6 +19,7 @@ from domain.loans.loan_facts import (
     InstalmentFeeCharged,
     InterestAccrued,
     LoanClosed,
+    LoanCostPaid,
     LoanFact,
     LoanFeeCharged,
     NonAccrualEnded,
@@ -26,6 +27,7 @@ from domain.loans.loan_facts import (
     OverpaymentApplied,
     OverpaymentRefunded,
     PenaltyCharged,
+    Reamortised,
     Recovered,
     Repaid,
     Rescheduled,
@@ -38,6 +40,8 @@ from ledger.chart_of_accounts import (
     COMMITMENTS,
     COMMITMENTS_CONTRA,
     COMPENSATION_EXPENSE,
+    DEFERRED_LOAN_COSTS,
+    DEFERRED_LOAN_FEES,
     IMPAIRMENT_EXPENSE,
     INCOMING_CLEARING,
     LOAN_ALLOWANCE,
@@ -67,6 +71,8 @@ LOAN_SUB_ACCOUNTS: Final = (
     LOAN_PENALTIES,
     LOAN_OVERPAYMENTS,
     LOAN_ALLOWANCE,
+    DEFERRED_LOAN_COSTS,
+    DEFERRED_LOAN_FEES,
 )
 _OF_A_LOAN: Final = frozenset((*LOAN_SUB_ACCOUNTS, WRITTEN_OFF_LOANS, COMMITMENTS))
 
@@ -137,8 +143,9 @@ def _released(lines: _Lines, fact: Withdrawn | ApprovalExpired | ApprovalUndone)
 
 
 def _closed(lines: _Lines, fact: LoanClosed) -> None:
-    """What had been set aside was not needed."""
+    """What had been set aside was not needed, and what was deferred is earned and borne."""
     _no_commitment(lines, fact.released)
+    _amortised(lines, fact.valuation.fees, fact.valuation.costs)
     _allowance(lines, -fact.valuation.allowance)
 
 
@@ -146,8 +153,25 @@ def _disbursed(lines: _Lines, fact: Disbursed) -> None:
     paid_to = OUTGOING_CLEARING if fact.to_account is None else TRANSFERS_IN_TRANSIT
     lines.debit(LOAN_PRINCIPAL, fact.amount)
     lines.credit(paid_to, fact.amount - fact.fee)
-    lines.credit(LOAN_FEE_INCOME, fact.fee)
+    deferred = fact.terms.product.fee_income == "over_life"
+    lines.credit(DEFERRED_LOAN_FEES if deferred else LOAN_FEE_INCOME, fact.fee)
     _no_commitment(lines, fact.amount)
+
+
+def _cost_paid(lines: _Lines, fact: LoanCostPaid) -> None:
+    lines.debit(DEFERRED_LOAN_COSTS, fact.amount)
+    lines.credit(OUTGOING_CLEARING, fact.amount)
+
+
+def _amortised(lines: _Lines, fees: int, costs: int) -> None:
+    """Deferred fees are interest earned, deferred costs take from it."""
+    lines.net(DEFERRED_LOAN_FEES, fees)
+    lines.net(LOAN_INTEREST_INCOME, costs - fees)
+    lines.net(DEFERRED_LOAN_COSTS, -costs)
+
+
+def _reamortised(lines: _Lines, fact: Reamortised) -> None:
+    _amortised(lines, fact.fees, fact.costs)
 
 
 def _accrued(lines: _Lines, fact: InterestAccrued) -> None:
@@ -155,6 +179,7 @@ def _accrued(lines: _Lines, fact: InterestAccrued) -> None:
     lines.credit(LOAN_INTEREST_INCOME, fact.interest)
     lines.debit(LOAN_PENALTIES, fact.late)
     lines.credit(PENALTY_INCOME, fact.late)
+    _amortised(lines, fact.fees, fact.costs)
 
 
 def _fee_charged(lines: _Lines, fact: LoanFeeCharged | InstalmentFeeCharged) -> None:
@@ -175,6 +200,7 @@ def _non_accrual_started(lines: _Lines, fact: NonAccrualStarted) -> None:
 def _non_accrual_ended(lines: _Lines, fact: NonAccrualEnded) -> None:
     lines.debit(LOAN_INTEREST, fact.interest)
     lines.credit(LOAN_INTEREST_INCOME, fact.interest)
+    _amortised(lines, fact.fees, fact.costs)
 
 
 def _allowance_changed(lines: _Lines, fact: AllowanceChanged) -> None:
@@ -238,6 +264,7 @@ def _charged_off(lines: _Lines, fact: ChargedOff) -> None:
     lines.debit(LOAN_FEE_INCOME, parts.fees)
     lines.debit(PENALTY_INCOME, parts.penalties)
     lines.credit_parts(parts, 0)
+    _amortised(lines, fact.valuation.fees, fact.valuation.costs)
     _lost(lines, parts.total + fact.suspended)
 
 
@@ -248,6 +275,7 @@ def _written_off(lines: _Lines, fact: WrittenOff) -> None:
     lines.debit(WRITE_OFF_LOSS, max(0, total - allowance))
     lines.credit(IMPAIRMENT_EXPENSE, max(0, allowance - total))
     lines.credit_parts(fact.parts, 0)
+    _amortised(lines, fact.valuation.fees, fact.valuation.costs)
     _lost(lines, fact.parts.total + fact.suspended)
 
 
@@ -270,6 +298,8 @@ _RULES: Final[dict[type[Any], Callable[[_Lines, Any], None]]] = {
     ApprovalUndone: _released,
     LoanClosed: _closed,
     Disbursed: _disbursed,
+    LoanCostPaid: _cost_paid,
+    Reamortised: _reamortised,
     InterestAccrued: _accrued,
     LoanFeeCharged: _fee_charged,
     InstalmentFeeCharged: _fee_charged,

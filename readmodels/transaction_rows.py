@@ -87,6 +87,7 @@ KINDS: Final[dict[type[Fact], str]] = {
     loans.NonAccrualStarted: "loan_interest",
     loans.NonAccrualEnded: "loan_interest",
     loans.AllowanceChanged: "loan_impairment",
+    loans.LoanCostPaid: "loan_cost",
     loans.LoanFeeCharged: "loan_fee",
     loans.InstalmentFeeCharged: "loan_fee",
     loans.PenaltyCharged: "loan_penalty",

@@ -10,6 +10,7 @@ import msgspec
 
 from domain.loans.accrual import LATE_SCALE, LATE_UNITS, earned_between, nearest
 from domain.loans.allocation import allocate, dues, overdue_principal, past_due_since
+from domain.loans.deferral import amortised
 from domain.loans.impairment import provide
 from domain.loans.lateness import DAY, counted_days, days_past_due
 from domain.loans.loan import Course, Dated, Loan
@@ -77,6 +78,9 @@ def _accrue(course: Course, on: dt.date) -> None:
         late += _late_units(terms, figures, since, on)
         late_charge = nearest(late, LATE_UNITS) - figures.late_charged
     recognised = 0 if figures.non_accrual else interest
+    fees, costs, valuation = 0, 0, figures.valuation
+    if not figures.non_accrual:
+        fees, costs, valuation = amortised(terms, valuation, on)
     after = msgspec.structs.replace(
         figures,
         through=on,
@@ -86,10 +90,19 @@ def _accrue(course: Course, on: dt.date) -> None:
         late=late,
         late_charged=figures.late_charged + late_charge,
         penalties=figures.penalties + late_charge,
+        valuation=valuation,
     )
     passed = _due_passed(terms, figures, on)
-    if interest or late != figures.late:
-        course.move(on, InterestAccrued, after, interest=recognised, late=late_charge)
+    if interest or late != figures.late or fees or costs:
+        course.move(
+            on,
+            InterestAccrued,
+            after,
+            interest=recognised,
+            late=late_charge,
+            fees=fees,
+            costs=costs,
+        )
     if passed:
         _mark(course, on)
 
@@ -204,10 +217,12 @@ def _judge(course: Course, on: dt.date) -> None:
         )
         course.move(on, NonAccrualStarted, after, interest=figures.interest)
     elif figures.non_accrual and figures.past_due_since is None:
+        fees, costs, valuation = amortised(course.terms, figures.valuation, on)
         after = msgspec.structs.replace(
             figures,
             non_accrual=False,
             interest=figures.interest + figures.suspended,
             suspended=0,
+            valuation=valuation,
         )
-        course.move(on, NonAccrualEnded, after, interest=figures.suspended)
+        course.move(on, NonAccrualEnded, after, interest=figures.suspended, fees=fees, costs=costs)

@@ -11,6 +11,7 @@ from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans.allocation import dues
 from domain.loans.applying import check_rate
 from domain.loans.arrears import catch_up, paid
+from domain.loans.deferral import respread
 from domain.loans.lateness import DAY
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import Paused, Rescheduled, Waived
@@ -166,6 +167,7 @@ def _agree(
     )
     figures, _ = paid(terms, course.figures, capitalised, on)
     figures = msgspec.structs.replace(figures, principal=figures.principal + capitalised.total)
+    terms = respread(terms, figures, on)
     course.agree(on, Rescheduled, terms, figures, capitalised=capitalised, suspended=suspended)
 
 

@@ -79,11 +79,22 @@ class Accepted(Agreement, frozen=True, kw_only=True, omit_defaults=True):
 
 @stored_as("loan.disbursed.1")
 class Disbursed(Agreement, frozen=True, kw_only=True, omit_defaults=True):
-    """`amount` was lent, and all but `fee` of it paid out: to `to_account`, or to another bank."""
+    """`amount` was lent, and all but `fee` of it paid out: to `to_account`, or to another bank.
+
+    The product says whether the fee is earned at once or deferred.
+    """
 
     amount: int
     fee: int = 0
     to_account: int | None = None
+
+
+@stored_as("loan.cost-paid.1")
+class LoanCostPaid(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """The bank paid somebody for the making of the loan; it is borne over the life of it."""
+
+    amount: int
+    counterparty: str | None = None
 
 
 # --- What is earned and charged.
@@ -92,10 +103,13 @@ class Disbursed(Agreement, frozen=True, kw_only=True, omit_defaults=True):
 @stored_as("loan.interest-accrued.1")
 class InterestAccrued(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
     """Interest of the schedule, and for being late, up to `figures.through`. In non-accrual the first
-    is kept in mind only, and `interest` is zero."""
+    is kept in mind only, and `interest` is zero. `fees` and `costs` were deferred, and are earned and
+    borne now."""
 
     interest: int = 0
     late: int = 0
+    fees: int = 0
+    costs: int = 0
 
 
 @stored_as("loan.fee-charged.1")
@@ -132,9 +146,11 @@ class NonAccrualStarted(LoanMovement, frozen=True, kw_only=True, omit_defaults=T
 
 @stored_as("loan.non-accrual-ended.1")
 class NonAccrualEnded(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
-    """What had been earned meanwhile is recognised."""
+    """What had been earned meanwhile is recognised, of deferred `fees` and `costs` too."""
 
     interest: int = 0
+    fees: int = 0
+    costs: int = 0
 
 
 @stored_as("loan.allowance-changed.1")
@@ -198,7 +214,13 @@ class Waived(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
 
 @stored_as("loan.reamortised.1")
 class Reamortised(Agreement, frozen=True, kw_only=True, omit_defaults=True):
-    """A new schedule follows from an early repayment; the repayment stands next."""
+    """A new schedule follows from an early repayment; the repayment stands next.
+
+    `fees` and `costs` were deferred, and go with what is repaid early.
+    """
+
+    fees: int = 0
+    costs: int = 0
 
 
 @stored_as("loan.rescheduled.1")

@@ -23,6 +23,7 @@ Where several apply, the one of the kind that stands first is the answer; of one
        |- RefundAboveCredit
        |- WaiverAboveOpen
        |- RecoveryAboveDebt
+       |- CostAboveLoan
        |- LossRatesTooLate
        `- NothingToUndo
 """
@@ -98,6 +99,10 @@ class WaiverAboveOpen(Conflicting):
 
 class RecoveryAboveDebt(Conflicting):
     detail = "Of loan {loan_id}, {owed} is owed; {requested} cannot be recovered."
+
+
+class CostAboveLoan(Conflicting):
+    detail = "Of loan {loan_id}, {disbursed} was paid out; its making cannot have cost {costs}."
 
 
 class LossRatesTooLate(Conflicting):

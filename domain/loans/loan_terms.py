@@ -94,6 +94,14 @@ class Pause(msgspec.Struct, frozen=True, array_like=True):
     last: dt.date
 
 
+class Deferred(msgspec.Struct, frozen=True, array_like=True):
+    """The fees and costs that are not earned and borne yet on a day; from one to the next, evenly."""
+
+    on: dt.date
+    fees: int
+    costs: int
+
+
 class RuleResult(msgspec.Struct, frozen=True, array_like=True):
     """A rule of a decision, with the value that it looked at and the threshold it held that against."""
 
@@ -147,6 +155,7 @@ class LoanTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pauses: tuple[Pause, ...] = ()
     forborne: bool = False
     write_off_asked_by: str | None = None
+    deferrals: tuple[Deferred, ...] = ()
 
     @property
     def currency(self) -> str:

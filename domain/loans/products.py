@@ -19,6 +19,7 @@ from domain.loans.loan_refusals import ProductNotFound
 Component: TypeAlias = Literal["penalty", "fee", "interest", "principal"]
 Axis: TypeAlias = Literal["instalment_first", "component_first"]
 Method: TypeAlias = Literal["annuity", "equal_principal", "interest_only"]
+FeeIncome: TypeAlias = Literal["at_once", "over_life"]
 Excess: TypeAlias = Literal["hold", "lower_instalment", "shorter_term"]
 
 # The orders in which the components of what is due are paid, by their names.
@@ -57,6 +58,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tranches_max: int = 1
     # Taken from what is paid out, per cent of it.
     disbursal_fee: Decimal = Decimal(0)
+    # When that is earned: at once, or over the life of the loan by the effective rate.
+    fee_income: FeeIncome = "at_once"
     order: str = "penalty-fee-interest-principal"
     axis: Axis = "instalment_first"
     excess: Excess = "hold"
@@ -144,6 +147,7 @@ PRODUCTS: Final[dict[str, Product]] = {
             grace_principal=0,
             tranches_max=4,
             disbursal_fee=Decimal(1),
+            fee_income="over_life",
             excess="lower_instalment",
             early_fee=Decimal(2),
             early_fee_last_year=Decimal(1),

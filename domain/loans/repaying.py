@@ -15,6 +15,7 @@ from domain.amortisation.arithmetic import EXACT
 from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans.allocation import allocate, due_total, dues
 from domain.loans.arrears import catch_up, paid
+from domain.loans.deferral import of_prepaid, respread
 from domain.loans.lateness import DAY
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import (
@@ -109,10 +110,15 @@ def disburse(
         rows = reamortised(terms, on, drawn=amount)
     else:
         rows = first_schedule(terms, amount, on, first_due, payment, calendar)
+    fee = rounded(_share(amount, terms.product.disbursal_fee), terms.product)
+    valuation = course.figures.valuation
+    if terms.product.fee_income == "over_life":
+        valuation = msgspec.structs.replace(valuation, fees=valuation.fees + fee)
     figures = msgspec.structs.replace(
         course.figures,
         through=max(on, course.figures.through) if terms.tranches else on,
         principal=course.figures.principal + amount,
+        valuation=valuation,
     )
     terms = msgspec.structs.replace(
         terms,
@@ -122,8 +128,7 @@ def disburse(
         disbursed_on=terms.disbursed_on or on,
         account_id=to_account if to_account is not None else terms.account_id,
     )
-    terms = with_rows(terms, rows, on)
-    fee = rounded(_share(amount, terms.product.disbursal_fee), terms.product)
+    terms = respread(with_rows(terms, rows, on), figures, on)
     course.agree(on, Disbursed, terms, figures, amount=amount, fee=fee, to_account=to_account)
     return course.facts
 
@@ -258,7 +263,14 @@ def _repay_early(course: Course, rest: int, on: dt.date, excess: Excess) -> None
 
 
 def _reamortise(course: Course, on: dt.date, rows: Sequence[Row]) -> None:
-    course.agree(on, Reamortised, with_rows(course.terms, rows, on))
+    """What is deferred of fees and costs goes with the principal that is repaid early, by its share."""
+    terms = with_rows(course.terms, rows, on)
+    outstanding = _not_due(course.terms, on)
+    prepaid = outstanding - _not_due(terms, on)
+    fees, costs, valuation = of_prepaid(course.figures.valuation, prepaid, outstanding)
+    figures = msgspec.structs.replace(course.figures, valuation=valuation)
+    terms = respread(terms, figures, on)
+    course.agree(on, Reamortised, terms, figures, fees=fees, costs=costs)
 
 
 def _not_due(terms: LoanTerms, on: dt.date) -> int:

@@ -23,6 +23,7 @@ from domain.loans.loan_facts import (
     InstalmentFeeCharged,
     InterestAccrued,
     LoanClosed,
+    LoanCostPaid,
     LoanFact,
     LoanFeeCharged,
     MovementUndone,
@@ -43,6 +44,7 @@ from domain.loans.loan_facts import (
 )
 from domain.loans.loan_refusals import LoanChangedSince, LoanMovedOn, NothingToUndo
 from domain.loans.loss_rates import LossRates
+from domain.loans.origination import pay_cost
 from domain.loans.products import Component
 from domain.loans.repaying import disburse, refund, repay
 
@@ -67,6 +69,7 @@ UNDOABLE: Final = (
     OverpaymentRefunded,
     Waived,
     LoanFeeCharged,
+    LoanCostPaid,
     Rescheduled,
     ChargedOff,
     Recovered,
@@ -265,6 +268,8 @@ def _again(fact: LoanFact) -> Act:
         return lambda loan, on: refund(loan, fact.amount, on, to_account=fact.to_account)
     if isinstance(fact, LoanFeeCharged):
         return lambda loan, on: charge(loan, fact.amount, on)
+    if isinstance(fact, LoanCostPaid):
+        return lambda loan, on: pay_cost(loan, fact.amount, on, counterparty=fact.counterparty)
     if isinstance(fact, Waived):
         return lambda loan, on: _waived_again(loan, fact, on)
     if isinstance(fact, Disbursed):

@@ -16,6 +16,7 @@ from api.strict_json import Rate, encode
 from api.visibility import mark_of_loan, reading
 from application import loss_rates
 from application.books import Answer, Posted
+from domain.loans.deferral import effective_rate
 from domain.loans.lateness import Bucket, Stage, bucket_of, days_past_due, stage_of
 from domain.loans.loan import Loan
 from domain.loans.loan_refusals import LoanNotFound
@@ -56,8 +57,10 @@ class LossRatesSetOut(msgspec.Struct, kw_only=True):
 
 
 class LoanAccountingOut(msgspec.Struct, kw_only=True):
-    """`gross` is what the balance sheet holds of what is owed, `net` what is left of that without the
-    allowance. `suspended` is interest that is owed and not recognised."""
+    """`gross` is what the balance sheet holds of what is owed; `net` is that less the allowance and
+    the deferred fees, and with the deferred costs. `effective_rate` is per cent a year, nominal as the
+    loan's own, by which fees and costs are earned and borne; none where nothing is deferred.
+    `suspended` is interest that is owed and not recognised."""
 
     loan_id: int
     currency: str
@@ -67,6 +70,9 @@ class LoanAccountingOut(msgspec.Struct, kw_only=True):
     stage: Stage
     gross: Decimal
     allowance: Decimal
+    deferred_fees: Decimal
+    deferred_costs: Decimal
+    effective_rate: str | None
     net: Decimal
     suspended: Decimal
     debt_charged_off: Decimal
@@ -118,7 +124,8 @@ async def list_loss_rates(request: Call, known_at: KnownAt = None) -> ASGIApp:
 async def accounting(
     request: Call, loan_id: FromPath[int], as_of: AsOf = None, known_at: KnownAt = None
 ) -> ASGIApp:
-    """For staff: its stage, what is set aside for its loss, and what it counts for without that."""
+    """For staff: its stage, what is set aside for its loss, what of its fees and costs is deferred, and
+    what it counts for with all that."""
     mark = mark_of_loan(loan_id)
     async with reading(request, mark, as_of=as_of, known_at=known_at) as (connection, moment):
         loan = await loan_at(connection, loan_id, moment, today=request.bank.today())
@@ -133,7 +140,9 @@ def _accounting(loan: Loan, on: dt.date, position: int) -> LoanAccountingOut:
     active = loan.terms.status == "active"
     late = days_past_due(loan.terms, figures.past_due_since, on) if active else 0
     gross = figures.principal + figures.interest + figures.fees + figures.penalties
-    allowance = figures.valuation.allowance
+    valuation = figures.valuation
+    net = gross - valuation.allowance - valuation.fees + valuation.costs
+    effective = effective_rate(loan.terms)
     return LoanAccountingOut(
         loan_id=loan.loan_id,
         currency=currency,
@@ -142,8 +151,11 @@ def _accounting(loan: Loan, on: dt.date, position: int) -> LoanAccountingOut:
         bucket=bucket_of(late),
         stage=stage_of(late),
         gross=decimal_of(gross, currency),
-        allowance=decimal_of(allowance, currency),
-        net=decimal_of(gross - allowance, currency),
+        allowance=decimal_of(valuation.allowance, currency),
+        deferred_fees=decimal_of(valuation.fees, currency),
+        deferred_costs=decimal_of(valuation.costs, currency),
+        effective_rate=None if effective is None else f"{effective:f}",
+        net=decimal_of(net, currency),
         suspended=decimal_of(figures.suspended, currency),
         debt_charged_off=decimal_of(figures.off_balance, currency),
         position=position,

@@ -11,7 +11,7 @@ from domain.loans.allocation import due_total, dues, fees_in_order
 from domain.loans.lateness import Bucket, bucket_of, days_past_due
 from domain.loans.loan import Loan
 from domain.loans.loan_terms import LoanTerms, Status
-from domain.loans.products import Product
+from domain.loans.products import FeeIncome, Product
 from domain.loans.repaying import Payoff
 from domain.money import decimal_of
 
@@ -44,6 +44,7 @@ class ProductOut(msgspec.Struct, kw_only=True):
     allocation_axis: str
     excess: str
     disbursal_fee: str
+    fee_income: FeeIncome
     early_fee: str
     late_rate: str
     late_fee: Decimal
@@ -170,6 +171,7 @@ def product_out(product: Product) -> ProductOut:
         allocation_axis=product.axis,
         excess=product.excess,
         disbursal_fee=str(product.disbursal_fee),
+        fee_income=product.fee_income,
         early_fee=str(product.early_fee),
         late_rate=str(product.late_rate),
         late_fee=decimal_of(product.late_fee, currency),

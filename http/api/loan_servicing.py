@@ -53,6 +53,11 @@ class ChargingFee(DatedBody, forbid_unknown_fields=True, kw_only=True):
     amount: Annotated[Amount, msgspec.Meta(examples=[15.0])]
 
 
+class PayingCost(DatedBody, forbid_unknown_fields=True, kw_only=True):
+    amount: Annotated[Amount, msgspec.Meta(examples=[240.0])]
+    counterparty: Annotated[Text, msgspec.Meta(examples=["Broker & Sons"])] | None = None
+
+
 class Waiving(DatedBody, forbid_unknown_fields=True, kw_only=True):
     """All that is open of the component unless an amount is given; of principal, all that is due."""
 
@@ -120,6 +125,19 @@ async def refund(request: Call, loan_id: FromPath[int], data: JSONBody[Refunding
 async def charge_fee(request: Call, loan_id: FromPath[int], data: JSONBody[ChargingFee]) -> ASGIApp:
     """Due at once."""
     command = servicing.charge_fee(loan_answer(request), loan_id, data.amount, data.details())
+    return await loan_written(request, command, loan_id)
+
+
+@post("/loans/{loan_id:int}/cost", **described("Pay a cost of making a loan", CHANGES))
+async def pay_cost(request: Call, loan_id: FromPath[int], data: JSONBody[PayingCost]) -> ASGIApp:
+    """To a broker or a valuer, at another bank. It is borne over the life of the loan."""
+    command = servicing.pay_cost(
+        loan_answer(request),
+        loan_id,
+        data.amount,
+        data.details(),
+        counterparty=data.counterparty,
+    )
     return await loan_written(request, command, loan_id)
 
 
@@ -250,6 +268,7 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     repay,
     refund,
     charge_fee,
+    pay_cost,
     waive,
     pause,
     reschedule,

@@ -148,6 +148,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/loans/{loan_id}/repay"): Rule(USER | TELLER | LOAN_OFFICER, "loan"),
     ("POST", "/loans/{loan_id}/refund"): Rule(TELLER | LOAN_OFFICER, "loan"),
     ("POST", "/loans/{loan_id}/fee"): Rule(LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/cost"): Rule(LOAN_OFFICER, "loan"),
     ("POST", "/loans/{loan_id}/waive"): Rule(LOAN_OFFICER, "loan"),
     ("POST", "/loans/{loan_id}/pause"): Rule(LOAN_OFFICER, "loan"),
     ("POST", "/loans/{loan_id}/reschedule"): Rule(LOAN_OFFICER, "loan"),

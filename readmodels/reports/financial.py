@@ -13,6 +13,8 @@ import msgspec
 from ledger.chart_of_accounts import (
     CASH,
     CHART,
+    DEFERRED_LOAN_COSTS,
+    DEFERRED_LOAN_FEES,
     GATEWAY_NOSTRO,
     INCOMING_CLEARING,
     LOAN_ALLOWANCE,
@@ -38,7 +40,7 @@ CASH_ACCOUNTS: Final = (
 
 LOAN_ASSETS: Final = (
     *(LOAN_PRINCIPAL, LOAN_INTEREST, LOAN_FEES, LOAN_PENALTIES),
-    LOAN_ALLOWANCE,
+    *(LOAN_ALLOWANCE, DEFERRED_LOAN_COSTS),
 )
 
 
@@ -55,7 +57,8 @@ class BalanceSheet(msgspec.Struct, frozen=True):
     """Assets are liabilities and equity and the result.
 
     `result` is income less expense that was not yet taken to retained earnings. `net_loans` is what
-    the assets hold of loans: what is owed, less the allowance for losses.
+    loans are worth in the books: what is owed and the costs that are deferred, less the allowance for
+    losses and the fees that are deferred.
     """
 
     currency: str
@@ -174,7 +177,8 @@ def _balance_sheet(currency: str, totals: list[LedgerTotal]) -> BalanceSheet:
         liabilities_total=_sum(liabilities),
         equity_total=_sum(equity),
         result=_sum(_lines(totals, "income")) - _sum(_lines(totals, "expense")),
-        net_loans=_sum(line for line in assets if line.ledger_account in LOAN_ASSETS),
+        net_loans=_sum(line for line in assets if line.ledger_account in LOAN_ASSETS)
+        - _sum(line for line in liabilities if line.ledger_account == DEFERRED_LOAN_FEES),
     )
 
 

@@ -148,3 +148,53 @@ def test_a_write_off_takes_the_allowance_first(api: RunningApi, admin: Person) -
     assert after["debt_charged_off"] >= before["gross"]
     # The day's interest was earned before it was lost; the rest of the loss was not expected.
     assert sheet(one)["result"] - result == pytest.approx(-before["net"])
+
+
+def test_a_fee_and_a_cost_are_borne_over_the_life_of_the_loan(
+    api: RunningApi, admin: Person
+) -> None:
+    borrower, officer, teller = api.person(), api.person("loan_officer"), api.person("teller")
+    account_id = api.account(borrower)
+    began = TODAY - 40 * DAY
+    loan_id = lent(
+        borrower,
+        officer,
+        account_id,
+        began,
+        product="business",
+        instalments=12,
+        income=100_000,
+        collateral=500_000,
+    )
+    assert borrower.get(f"/v1/accounts/{account_id}/balance").json()["balance"] == 11880
+    first = accounting(officer, loan_id)
+    assert (first["deferred_fees"], first["deferred_costs"], first["net"]) == (120, 0, 11880)
+    assert float(first["effective_rate"]) > 6.75
+    body = {"amount": 30, "counterparty": "Broker & Sons", **late(began)}
+    path = f"/v1/loans/{loan_id}/cost"
+
+    done(officer.post(path, body, key="broker"))
+    done(officer.post(path, body, key="broker"))
+    above = officer.post(path, {"amount": 12_000, **late(began)})
+
+    assert code(above) == (409, "cost-above-loan")
+    assert code(borrower.post(path, body)) == (403, "not-permitted")
+    assert code(teller.post(path, body)) == (403, "not-permitted")
+    paid = accounting(officer, loan_id)
+    assert (paid["deferred_fees"], paid["deferred_costs"], paid["net"]) == (120, 30, 11910)
+    assert float(paid["effective_rate"]) < float(first["effective_rate"])
+    end_loan_days(api, loan_id, began, TODAY - DAY)
+    now = accounting(officer, loan_id)
+    assert 80 < now["deferred_fees"] < 110
+    assert now["deferred_costs"] == pytest.approx(now["deferred_fees"] / 4, rel=0.01)
+    lines = sheet(officer)["liabilities"]
+    assert any(row["ledger_account"] == 2610 for row in lines)
+
+    done(officer.post(f"/v1/loans/{loan_id}/repay", {"amount": 13000}))
+
+    ended = accounting(officer, loan_id)
+    assert (ended["deferred_fees"], ended["deferred_costs"]) == (0, 0)
+    (product,) = (
+        p for p in borrower.get("/v1/loans/products").json() if p["product"] == "business"
+    )
+    assert product["fee_income"] == "over_life"

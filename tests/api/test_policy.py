@@ -53,6 +53,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/loans/{loan_id}/decline": {"reasons": ["a reason"]},
     "/loans/{loan_id}/repay": {"amount": 1},
     "/loans/{loan_id}/fee": {"amount": 1},
+    "/loans/{loan_id}/cost": {"amount": 1},
     "/loans/{loan_id}/waive": {"component": "fee"},
     "/loans/{loan_id}/pause": {"first": "2030-01-01", "last": "2030-01-31"},
     "/loans/{loan_id}/charge-off": {"reason": "a reason"},

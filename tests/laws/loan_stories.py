@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.amortisation.instalment_fees import InstalmentFee
 from domain.banking_calendar import DAY_RULES, DayRule
-from domain.loans import applying, forbearance, losses, repaying
+from domain.loans import applying, forbearance, losses, origination, repaying
 from domain.loans.arrears import end_of_day
 from domain.loans.history import Happening, Lived, lived
 from domain.loans.loan import Dated, Loan, evolve
@@ -20,7 +20,7 @@ from domain.loans.loss_rates import LossRates
 from domain.loans.products import PRODUCTS, Product
 from domain.loans.restating import Nights, Restated, insert, undo
 from domain.refusals import Refused
-from ledger.chart_of_accounts import COMMITMENTS, LOAN_ALLOWANCE, WRITTEN_OFF_LOANS
+from ledger.chart_of_accounts import COMMITMENTS, DEFERRED_LOAN_FEES, WRITTEN_OFF_LOANS
 from ledger.journal import Entry, mirrored
 from ledger.loan_posting_rules import LOAN_SUB_ACCOUNTS, loan_entry
 
@@ -145,12 +145,14 @@ class Book:
             figures.penalties,
             -figures.overpaid,
             -figures.valuation.allowance,
+            figures.valuation.costs,
+            -figures.valuation.fees,
             figures.off_balance,
             self.current.undrawn if committed else 0,
         ]
 
 
-assert LOAN_SUB_ACCOUNTS[-1] == LOAN_ALLOWANCE
+assert LOAN_SUB_ACCOUNTS[-1] == DEFERRED_LOAN_FEES
 
 
 def played(book: Book, acts: Sequence[Act], days: int, *, each: Callable[[], None]) -> None:
@@ -181,6 +183,8 @@ def decide(loan: Loan, act: Act, on: dt.date) -> list[Dated]:
             return repaying.refund(loan, None, on, to_account=None)
         case "fee":
             return forbearance.charge(loan, act.amount, on)
+        case "cost":
+            return origination.pay_cost(loan, act.amount, on)
         case "waive":
             return forbearance.waive(loan, act.how, None, on)
         case "pause":
@@ -219,6 +223,7 @@ WAIVERS = st.builds(
     st.just(0),
     st.sampled_from(["principal", "interest", "fee", "penalty"]),
 )
+COSTS = st.builds(Act, DAYS, st.just("cost"), st.sampled_from([7, 12_00, 350_00]))
 REFUNDS = st.builds(Act, DAYS, st.just("refund"))
 PAUSES = st.builds(Act, DAYS, st.just("pause"), st.integers(0, 60))
 NEW_TERMS = st.fixed_dictionaries(
@@ -250,9 +255,12 @@ LOSS_RATES = (
 )
 
 # What is done again as it was done: a waiver or a refund is of what was open then.
-HONEST = st.lists(st.one_of(PAYMENTS, PAYMENTS, FEES, PAUSES), max_size=8)
+HONEST = st.lists(st.one_of(PAYMENTS, PAYMENTS, FEES, COSTS, PAUSES), max_size=8)
 ANY = st.lists(
-    st.one_of(PAYMENTS, PAYMENTS, FEES, WAIVERS, REFUNDS, PAUSES, RESCHEDULES, LOSSES, TRANCHES),
+    st.one_of(
+        *(PAYMENTS, PAYMENTS, FEES, COSTS, WAIVERS, REFUNDS),
+        *(PAUSES, RESCHEDULES, LOSSES, TRANCHES),
+    ),
     max_size=8,
 )
 
@@ -284,6 +292,8 @@ def products(draw: st.DrawFn) -> Product:
         late_grace_days=draw(st.integers(0, 5)),
         early_fee=draw(st.sampled_from([Decimal(0), Decimal(1)])),
         tranches_max=draw(st.sampled_from([1, 3])),
+        disbursal_fee=draw(st.sampled_from([Decimal(0), Decimal("1.25"), Decimal(5)])),
+        fee_income=draw(st.sampled_from(["at_once", "over_life", "over_life"])),
         non_accrual_days=draw(st.sampled_from([30, 90])),
         day_count="ACT/365F" if moves else product.day_count,
         day_rule=draw(st.sampled_from(DAY_RULES)) if moves else draw(st.sampled_from(ANY_RULE)),

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.loans.allocation import Due, allocate
+from domain.loans.deferral import deferred_on
 from domain.loans.loan import restore
-from domain.loans.loan_facts import Agreement
+from domain.loans.loan_facts import Agreement, Disbursed
 from domain.loans.loan_terms import UNVALUED
 from domain.loans.products import ORDERS
 from tests.laws import loan_stories as stories
@@ -27,6 +28,8 @@ def look(book: Book) -> None:
     assert book.balances() == book.expected()
     assert min(figures.principal, figures.interest, figures.suspended, figures.fees) >= 0
     assert min(figures.penalties, figures.overpaid, figures.off_balance) >= 0
+    valuation = figures.valuation
+    assert min(valuation.allowance, valuation.fees, valuation.costs) >= 0
     newest = book.log[-1].happening.fact
     last = book.log[loan.terms_version - 1].happening.fact
     assert isinstance(last, Agreement)
@@ -43,6 +46,9 @@ def look(book: Book) -> None:
         fallen = sum(fee.amount for fee in terms.fee_schedule if fee.due <= day)
         assert charged[0] + fallen - settled.fees == figures.fees
         assert charged[1] + figures.late_charged - settled.penalties == figures.penalties
+        if not figures.non_accrual:
+            deferred = figures.valuation.fees, figures.valuation.costs
+            assert deferred == deferred_on(terms, figures.through)
         if book.ended is not None:
             assert figures.valuation.allowance == expected_loss(book, book.ended)
     else:
@@ -179,4 +185,10 @@ def test_a_borrower_who_pays_what_is_due_each_day_ends_the_loan_with_the_schedul
         assert book.night(on)
 
     assert book.current.terms.status == "closed"
-    assert -book.sums[4110] == sum(row.interest for row in rows)
+    fee = sum(
+        told.happening.fact.fee
+        for told in book.log
+        if isinstance(told.happening.fact, Disbursed)
+        and book.current.terms.product.fee_income == "over_life"
+    )
+    assert -book.sums[4110] == sum(row.interest for row in rows) + fee

@@ -46,6 +46,10 @@ LOAN_TERMS = agreed.LoanTerms(
     ),
     charges=(agreed.Charge("fee", dt.date(2024, 2, 29), 1500),),
     pauses=(agreed.Pause(dt.date(2024, 3, 1), dt.date(2024, 3, 31)),),
+    deferrals=(
+        agreed.Deferred(dt.date(2024, 1, 31), 12000, 2400),
+        agreed.Deferred(dt.date(2024, 2, 29), 0, 0),
+    ),
 )
 FIGURES = agreed.Figures(
     dt.date(2024, 2, 29),
@@ -70,12 +74,12 @@ LOAN_FACTS: tuple[loans.LoanFact, ...] = (
     loans.ApprovalExpired(**_AGREED, released=1200000),
     loans.Accepted(**_AGREED),
     loans.Disbursed(**_AGREED, amount=1200000, fee=12000, to_account=456),
-    loans.InterestAccrued(**_MOVED, interest=845, late=13),
+    loans.InterestAccrued(**_MOVED, interest=845, late=13, fees=52, costs=11),
     loans.LoanFeeCharged(**_AGREED, amount=1500, early=True),
     loans.PenaltyCharged(**_AGREED, amount=1000),
     loans.PastDueMarked(**_MOVED),
     loans.NonAccrualStarted(**_MOVED, interest=24500),
-    loans.NonAccrualEnded(**_MOVED, interest=24500),
+    loans.NonAccrualEnded(**_MOVED, interest=24500, fees=780, costs=165),
     loans.Repaid(
         **_MOVED,
         amount=1300000,
@@ -89,7 +93,7 @@ LOAN_FACTS: tuple[loans.LoanFact, ...] = (
     loans.OverpaymentRefunded(**_MOVED, amount=73000, to_account=456),
     loans.Recovered(**_MOVED, amount=1000, from_account=456, counterparty="QR/35385994"),
     loans.Waived(**_MOVED, parts=PARTS, suspended=500),
-    loans.Reamortised(**_AGREED),
+    loans.Reamortised(**_AGREED, fees=2050, costs=450),
     loans.Rescheduled(
         **_AGREED, capitalised=agreed.Parts(interest=24500, fees=1500), suspended=500
     ),
@@ -102,6 +106,7 @@ LOAN_FACTS: tuple[loans.LoanFact, ...] = (
     loans.AgreementUndone(**_AGREED, undoes=12),
     loans.AllowanceChanged(**_MOVED, change=-1700),
     loans.InstalmentFeeCharged(**_MOVED, amount=250),
+    loans.LoanCostPaid(**_AGREED, amount=24000, counterparty="Broker & Sons"),
 )
 
 LOAN_ACCOUNT_FACTS: tuple[AccountFact, ...] = (
