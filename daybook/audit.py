@@ -20,9 +20,9 @@ from daybook.books_export.forms import Form
 from daybook.books_export.hledger import HLEDGER
 from daybook.books_export.parquet import export_parquet
 from daybook.settings import read_settings
-from ledger.log_tree import HASH_BYTES
 from readmodels.log_proofs import TILE
 from readmodels.moments import HEAD, KNOWN_AT
+from readmodels.sealed_leaves import sealed_leaves
 
 FETCH_EVENTS: Final = 10_000
 
@@ -30,7 +30,6 @@ LOG: Final = """
     SELECT notification_id, originator_id, originator_version, topic, state
       FROM daybook_events WHERE notification_id <= %s ORDER BY notification_id
 """
-LEAVES: Final = "SELECT hashes FROM tiles WHERE level = 0 AND number = %s"
 
 Connection: TypeAlias = psycopg.Connection[Any]
 # Writes the log up to a position to a file, and answers in words what it wrote.
@@ -61,7 +60,7 @@ def export_jsonl(connection: Connection, position: int, file: IO[bytes]) -> str:
     then told by its number.
     """
     events = 0
-    hashes = b""
+    sealed: list[bytes] = []
     encoded = msgspec.json.encode
     with connection.cursor("export", binary=True) as cursor:
         cursor.itersize = FETCH_EVENTS
@@ -69,10 +68,8 @@ def export_jsonl(connection: Connection, position: int, file: IO[bytes]) -> str:
         for place, stream, version, tag, state in cursor:
             number, at = divmod(place - 1, TILE)
             if at == 0:
-                row = connection.execute(LEAVES, (number,), binary=True).fetchone()
-                hashes = row[0] if row else b""
-            digest = hashes[at * HASH_BYTES : (at + 1) * HASH_BYTES].hex()
-            leaf = b'"leaf":"%b",' % digest.encode() if digest else b""
+                sealed = sealed_leaves(connection, number)
+            leaf = b'"leaf":"%b",' % sealed[at].hex().encode() if at < len(sealed) else b""
             file.write(
                 b'{"position":%d,"stream":%b,"version":%d,"tag":%b,%b"state":%b}\n'
                 % (place, encoded(stream), version, encoded(tag), leaf, state)

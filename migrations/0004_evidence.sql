@@ -13,6 +13,13 @@ CREATE TABLE tiles (
 -- Hashes do not compress; so a slice of them is read without the rest.
 ALTER TABLE tiles ALTER hashes SET STORAGE EXTERNAL;
 
+-- The leaves of the tile that is not full yet, as far as they are sealed: so that an event that was
+-- changed since is told by its number. One row; it gives way when its tile is full.
+CREATE TABLE open_leaves (
+    number bigint PRIMARY KEY CHECK (number >= 0),
+    hashes bytea NOT NULL CHECK (length(hashes) BETWEEN 32 AND 8160 AND length(hashes) % 32 = 0)
+);
+
 -- Every checkpoint that was signed, as a signed note. One a size: there is one history.
 CREATE TABLE checkpoints (
     size bigint PRIMARY KEY CHECK (size > 0),

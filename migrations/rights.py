@@ -52,6 +52,7 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "commands": {"SELECT": ("principal", "key", "request", "status", "answer")},
         "claims": READ,
         "tiles": READ,
+        "open_leaves": READ,
         "checkpoints": READ,
         "outbox": {
             "SELECT": ("payment_id", "gateway", "created_at", "due_at", "attempts", "in_doubt")
@@ -64,6 +65,7 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "claims": READ,
         "outbox": READ,
         "tiles": READ,
+        "open_leaves": READ,
         "checkpoints": READ,
         "migrations": READ,
     },
@@ -71,6 +73,7 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "daybook_events": READ,
         "commits": READ,
         "tiles": ADD,
+        "open_leaves": {**ADD, "UPDATE": ("hashes",), "DELETE": None},
         "checkpoints": ADD,
     },
     # Of the keys that personal data is encrypted under; no other role sees them, and none deletes them

@@ -53,6 +53,12 @@ READ: Final = """
 """
 FULL_TILES: Final = "SELECT coalesce(max(number) + 1, 0) FROM tiles WHERE level = %s"
 PUT_TILE: Final = "INSERT INTO tiles (level, number, root, hashes) VALUES (%s, %s, %s, %s)"
+# The leaves of the tile that is not full; those of one that has become so stand in it.
+DROP_LEAVES: Final = "DELETE FROM open_leaves WHERE number <> %s OR %s"
+PUT_LEAVES: Final = """
+    INSERT INTO open_leaves (number, hashes) VALUES (%s, %s)
+    ON CONFLICT (number) DO UPDATE SET hashes = excluded.hashes
+"""
 PUT_CHECKPOINT: Final = """
     INSERT INTO checkpoints (size, root, recorded_at, note) VALUES (%s, %s, %s, %s)
 """
@@ -161,6 +167,7 @@ class Sealer:
         note = await asyncio.to_thread(self._keys.sign, said)
         async with connection.transaction():
             await _put_tiles(connection, tiles)
+            await _put_leaves(connection, self._levels[0])
             await connection.execute(PUT_CHECKPOINT, (said.size, root, said.recorded_at, note))
         self._signed = head.position
         self._unpublished = Checkpoint(said.size, root, said.recorded_at, note)
@@ -303,3 +310,10 @@ async def _put_tiles(connection: Connection, tiles: Sequence[_Tile]) -> None:
     assert all(len(tile.hashes) == HASH_BYTES * TILE for tile in tiles)
     async with connection.cursor() as cursor:
         await cursor.executemany(PUT_TILE, tiles)
+
+
+async def _put_leaves(connection: Connection, level: _Level) -> None:
+    hashes = b"".join(level.waiting)
+    await connection.execute(DROP_LEAVES, (level.full, not hashes))
+    if hashes:
+        await connection.execute(PUT_LEAVES, (level.full, hashes))

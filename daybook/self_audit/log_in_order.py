@@ -6,7 +6,7 @@ transfers in transit are at zero at the end of every commit.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -16,6 +16,8 @@ from daybook.self_audit.findings import Findings
 from ledger.chart_of_accounts import TRANSFERS_IN_TRANSIT
 from ledger.journal import JournalEvent, decode, entry_of
 from ledger.log_tree import HASH_BYTES, extended, leaves_of
+from readmodels.log_proofs import TILE, TILE_BITS
+from readmodels.sealed_leaves import sealed_leaves
 
 FETCH_EVENTS: Final = 2_000
 # Of a commit whose tree is not right, so many streams are named; of more, none is.
@@ -71,7 +73,10 @@ def audit_in_order(connection: Connection, head: int, findings: Findings, pace: 
         while ahead is not None and ahead[0] <= commit.last:
             events.append(ahead)
             ahead = next(rows, None)
-        _audit_commit(commit, before, events, seen.totals, in_transit, findings)
+        whole = _audit_commit(commit, events, seen.totals, in_transit, findings)
+        leaves = _leaves_of(events)
+        if not whole or not _tree_follows(commit, before, leaves):
+            _name_the_tree(connection, commit, before, events, leaves, whole, findings)
         seen.events += len(events)
         seen.commits += 1
         before = commit
@@ -83,12 +88,12 @@ def audit_in_order(connection: Connection, head: int, findings: Findings, pace: 
 
 def _audit_commit(
     commit: Commit,
-    before: Commit,
     events: list[Row],
     totals: Totals,
     in_transit: dict[str, int],
     findings: Findings,
-) -> None:
+) -> bool:
+    """Whether all events of the commit are there."""
     whole = True
     position = commit.first - 1
     transaction_id = 0
@@ -118,8 +123,7 @@ def _audit_commit(
             detail = f"transfers in transit stand at {amount} {currency}"
             findings.add("in transit", commit.first, detail, to=commit.last)
             in_transit[currency] = 0
-    if not whole or not _tree_follows(commit, before, events):
-        _name_the_tree(commit, events if whole else [], findings)
+    return whole
 
 
 def _audit_event(
@@ -135,25 +139,58 @@ def _audit_event(
         raise ValueError(f"transaction {event.transaction_id} has no event before this one")
 
 
-def _tree_follows(commit: Commit, before: Commit, events: list[Row]) -> bool:
+def _leaves_of(events: list[Row]) -> list[bytes]:
+    """Each by the position that its event has, which after a gap is not the one that is due."""
+    return [
+        leaves_of(place, [(stream.encode(), version, tag.encode(), state)])[0]
+        for place, stream, version, tag, state in events
+    ]
+
+
+def _tree_follows(commit: Commit, before: Commit, leaves: Sequence[bytes]) -> bool:
     if len(before.peaks) != HASH_BYTES * before.last.bit_count():
         return False
-    leaves = leaves_of(
-        commit.first,
-        [
-            (stream.encode(), version, tag.encode(), state)
-            for _, stream, version, tag, state in events
-        ],
-    )
     return extended(before.peaks, before.last, leaves) == commit.peaks
 
 
-def _name_the_tree(commit: Commit, events: list[Row], findings: Findings) -> None:
-    """The tree says that something in the commit is not as it was written, and not what."""
+def _name_the_tree(
+    connection: Connection,
+    commit: Commit,
+    before: Commit,
+    events: list[Row],
+    leaves: list[bytes],
+    whole: bool,
+    findings: Findings,
+) -> None:
+    """Which events are not as they were written.
+
+    The tree of the commit says only that something in it differs. Where it is sealed, the leaves that
+    were made when its events were new are kept: where these come to that tree, they tell each event.
+    """
+    sealed = _sealed_leaves(connection, commit)
+    if sealed and _tree_follows(commit, before, sealed):
+        for (place, stream, *_), leaf in zip(events, leaves, strict=True):
+            if not commit.first <= place <= commit.last or leaf != sealed[place - commit.first]:
+                detail = "this event is not the one that was committed: its leaf in the tree differs"
+                findings.add("tree", place, detail, stream=stream)
+        return
     detail = "these events are not those that were committed: the tree over the log differs"
-    streams = {row[1] for row in events}
+    streams = {row[1] for row in events} if whole else set()
     for stream in sorted(streams) if 0 < len(streams) <= STREAMS_NAMED_MAX else [None]:
         findings.add("tree", commit.first, detail, stream=stream, to=commit.last)
+
+
+def _sealed_leaves(connection: Connection, commit: Commit) -> list[bytes]:
+    """Those of the commit, or fewer where it is not sealed yet or its tiles were thrown away."""
+    first, end = commit.first - 1, commit.last
+    found: list[bytes] = []
+    for number in range(first >> TILE_BITS, (end - 1 >> TILE_BITS) + 1):
+        at = number << TILE_BITS
+        tile = sealed_leaves(connection, number)
+        if len(tile) < min(end - at, TILE):
+            return []
+        found += tile[max(first - at, 0) : end - at]
+    return found
 
 
 def _rows(connection: Connection, query: str, head: int) -> Iterator[Any]:

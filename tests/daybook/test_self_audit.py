@@ -19,6 +19,7 @@ from readmodels.beside import INDEXED_FROM_THE_START
 from readmodels.view_tables import VIEWS
 from tests.bank import Bank, deposit, withdraw
 from tests.busy_bank import keep_busy
+from tests.evidence.sealing import keys_in, pay, seal
 from tests.readmodels.asking import dump, project, read
 from tests.readmodels.processes import process, project_until_killed, write_transfers
 
@@ -65,6 +66,13 @@ def add_a_row(connection: psycopg.Connection[Any], table: str) -> None:
             sql.SQL(", ").join(map(sql.Literal, values)),
         )
     )
+
+
+def commits_of(conninfo: str) -> list[tuple[int, int]]:
+    with psycopg.connect(conninfo) as connection:
+        return connection.execute(
+            "SELECT first_position, last_position FROM commits ORDER BY last_position"
+        ).fetchall()
 
 
 def checks(certificate: Certificate) -> set[str]:
@@ -265,6 +273,52 @@ def test_damaged_commits_and_a_cut_log_are_found(busy: str, damage: str, check: 
 
     assert certificate.verdict == "log damaged"
     assert check in checks(certificate) or not check
+
+
+@pytest.mark.parametrize("position", [30, 100, 256, 257, 270, 300])
+def test_of_a_sealed_commit_the_event_that_was_changed_is_named_and_no_other(
+    database: str, tmp_path: Path, position: int
+) -> None:
+    """In a full tile and in the one that is not: the commit is of some three hundred events."""
+    with Bank(database) as bank:
+        bank.with_accounts({1: 1_000, 2: 0, 3: 5})
+        pay(bank, 150)
+        longest = max(b - a for a, b in commits_of(database))
+    seal(database, keys_in(tmp_path))
+    with damaging(database) as connection:
+        row = connection.execute(
+            "UPDATE daybook_events SET state = overlay(state placing 'x' from"
+            " position('\"actor\":\"' in convert_from(state, 'UTF8')) + 9)"
+            " WHERE notification_id = %s RETURNING originator_id",
+            [position],
+        ).fetchone()
+    assert row is not None
+
+    certificate = audit(database)
+
+    assert longest > 20
+    tree = [finding for finding in certificate.findings if finding.check == "tree"]
+    assert [(f.position, f.through, f.stream) for f in tree] == [(position, position, row[0])]
+    other = {"account-1": "account-2", "account-2": "account-1"}[row[0]]
+    read(database, lambda c: check_stream(c, other, 10_000))
+
+
+def test_where_the_leaves_were_changed_too_the_commit_is_named(
+    database: str, tmp_path: Path
+) -> None:
+    with Bank(database) as bank:
+        bank.with_accounts({1: 1_000, 2: 0})
+        pay(bank, 20)
+    seal(database, keys_in(tmp_path))
+    first, last = commits_of(database)[-1]
+    with damaging(database) as connection:
+        connection.execute(LOG_DAMAGES["a description"].encode(), [last])
+        connection.execute("UPDATE open_leaves SET hashes = sha256(hashes)")
+
+    found = [f for f in audit(database).findings if f.check == "tree"]
+
+    assert {(f.position, f.through) for f in found} == {(first, last)}
+    assert {f.stream for f in found} == {"account-1", "account-2"}
 
 
 def test_a_log_that_was_mended_is_stated_again(busy: str) -> None:

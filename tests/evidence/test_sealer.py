@@ -21,6 +21,7 @@ from readmodels.log_proofs import (
     proof_of_inclusion,
     root_at,
 )
+from readmodels.sealed_leaves import sealed_leaves
 from tests.bank import Bank
 from tests.evidence.sealing import as_superuser, keys_in, pay, reading, seal
 
@@ -130,6 +131,27 @@ def test_tiles_that_were_thrown_away_are_derived_again(
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT * FROM tiles ORDER BY level, number").fetchall() == before
     assert len(before) == 2
+
+
+def test_the_leaves_of_the_tile_that_is_not_full_are_kept_as_they_were_sealed(
+    database: str, bank: Bank, tmp_path: Path
+) -> None:
+    keys = keys_in(tmp_path)
+    for times in (1, 100, 25, 1, 300):
+        pay(bank, times)
+        seal(database, keys)
+        with psycopg.connect(database) as connection:
+            rows = connection.execute(STORED).fetchall()
+            kept = [sealed_leaves(connection, number) for number in range(len(rows) // 256 + 2)]
+            open_rows = connection.execute("SELECT count(*) FROM open_leaves").fetchone()
+
+        leaves = [
+            leaf_hash(canonical_event(position, stream.encode(), version, tag.encode(), state))
+            for position, stream, version, tag, state in rows
+        ]
+        assert [leaf for tile in kept for leaf in tile] == leaves
+        assert open_rows == (1 if len(leaves) % 256 else 0,)
+    assert len(leaves) > 512
 
 
 def test_of_two_sealers_one_seals(database: str, bank: Bank, tmp_path: Path) -> None:
