@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 from application.append import Batch, KnownCommand
 from application.books import Answer, Books, Command, Posted, Transaction, answer_known
 from domain.refusals import KeyReused, NotApplied, Refused
-from ledger.journal import JournalEvent, encode
+from ledger.journal import JournalEvent, encode, vouching
+from ledger.log_tree import command_hash
 
 KnownCommands: TypeAlias = dict[tuple[str, str], KnownCommand]
 
@@ -33,6 +34,7 @@ def decide_together(
         return _decide_linked(commands, books, known, rows, again)
     answers = []
     for command in commands:
+        first = len(rows.events)
         before = known.get((command.principal, command.key))
         if before is not None:
             answers.append(answer_known(command, before, replayed=not again))
@@ -41,11 +43,11 @@ def decide_together(
             transactions = command.decide(books)
         except Refused as refusal:
             books.take_back()
-            answers.append(_record(command, [], command.refuse(refusal), known, rows))
+            answers.append(_record(command, first, [], command.refuse(refusal), known, rows))
             continue
         books.keep()
         posted = [_append(transaction, command.key, rows) for transaction in transactions]
-        answers.append(_record(command, posted, command.answer(posted), known, rows))
+        answers.append(_record(command, first, posted, command.answer(posted), known, rows))
     return answers
 
 
@@ -63,6 +65,7 @@ def _decide_linked(
         # They were answered together, so where one is known all are, or the set is another.
         return [_answer_linked(command, known, again) for command in commands]
     decided: list[list[Transaction]] = []
+    first = len(rows.events)
     for index, command in enumerate(commands):
         try:
             decided.append(command.decide(books))
@@ -70,14 +73,22 @@ def _decide_linked(
             books.take_back()
             other = NotApplied(failed=index)
             return [
-                _record(each, [], each.refuse(refusal if each is command else other), known, rows)
+                _record(
+                    each,
+                    first if each is command else len(rows.events),
+                    [],
+                    each.refuse(refusal if each is command else other),
+                    known,
+                    rows,
+                )
                 for each in commands
             ]
     books.keep()
     answers = []
     for command, transactions in zip(commands, decided, strict=True):
+        first = len(rows.events)
         posted = [_append(transaction, command.key, rows) for transaction in transactions]
-        answers.append(_record(command, posted, command.answer(posted), known, rows))
+        answers.append(_record(command, first, posted, command.answer(posted), known, rows))
     return answers
 
 
@@ -118,15 +129,24 @@ def _append(transaction: Transaction, key: str, rows: Batch) -> Posted:
 
 def _record(
     command: Command,
+    first: int,
     posted: list[Posted],
     answer: Answer,
     known: KnownCommands,
     rows: Batch,
 ) -> Answer:
-    """Keep the answer under the command's key, for the life of the ledger."""
+    """Keep the answer under the command's key, for the life of the ledger.
+
+    The command's events, if it has any, are those of the batch from number `first` on. The first of them
+    carries the hash of the record, and so puts it under the tree.
+    """
     position = posted[-1].position if posted else None
     row = (command.request, answer.status, answer.body, position)
-    rows.commands.append((command.principal.encode(), command.key.encode(), *row))
+    record = (command.principal.encode(), command.key.encode(), *row)
+    rows.commands.append(record)
+    if first < len(rows.events):
+        stream, version, tag, state = rows.events[first]
+        rows.events[first] = (stream, version, tag, vouching(state, command_hash(*record)))
     known[command.principal, command.key] = KnownCommand(*row)
     if posted:
         rows.statements.extend(command.statements)

@@ -31,6 +31,14 @@ LOG: Final = """
       FROM daybook_events WHERE notification_id <= %s ORDER BY notification_id
 """
 
+# Up to the end of the commit that the position lies in: a command's events may lie on both sides of it.
+COMMANDS: Final = """
+    SELECT principal, key, status, position, request, answer FROM commands
+     WHERE position IS NULL OR position <= coalesce(
+           (SELECT min(last_position) FROM commits WHERE last_position >= %(position)s), %(position)s)
+     ORDER BY position, principal, key
+"""
+
 Connection: TypeAlias = psycopg.Connection[Any]
 # Writes the log up to a position to a file, and answers in words what it wrote.
 Exporter: TypeAlias = Callable[[Connection, int, IO[bytes]], str]
@@ -76,6 +84,32 @@ def export_jsonl(connection: Connection, position: int, file: IO[bytes]) -> str:
             )
             events += 1
     return f"{events:,} events"
+
+
+class _CommandLine(msgspec.Struct):
+    """A command's record as it is given away: request and answer are texts, byte for byte."""
+
+    principal: str
+    key: str
+    status: int
+    position: int | None
+    request: str
+    answer: str
+
+
+def export_commands(connection: Connection, position: int, file: IO[bytes]) -> str:
+    """A line a command, for `daybook_verify.py --commands`."""
+    written = 0
+    with connection.cursor("commands", binary=True) as cursor:
+        cursor.itersize = FETCH_EVENTS
+        cursor.execute(COMMANDS, {"position": position})
+        for principal, key, status, at, request, answer in cursor:
+            # What is no UTF-8 any more was changed; the hash will tell.
+            texts = (text.decode(errors="replace") for text in (request, answer))
+            line = _CommandLine(principal, key, status, at, *texts)
+            file.write(msgspec.json.encode(line) + b"\n")
+            written += 1
+    return f"{written:,} commands"
 
 
 def run_verifier(arguments: argparse.Namespace) -> int:
@@ -142,6 +176,7 @@ def _export_parquet(connection: Connection, position: int, file: IO[bytes]) -> s
 
 EXPORTERS: Final[dict[str, Exporter]] = {
     "jsonl": export_jsonl,
+    "commands": export_commands,
     "hledger": _export_books(HLEDGER),
     "beancount": _export_books(BEANCOUNT),
     "parquet": _export_parquet,

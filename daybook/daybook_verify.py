@@ -1,11 +1,17 @@
 """Prove the books of a bank that keeps a daybook: with this file and a plain Python, and nothing else.
 
     python daybook_verify.py LOG.jsonl --checkpoint FILE --key FILE
+    python daybook_verify.py --statement FILE --proof FILE --key FILE [--checkpoint FILE]
 
 LOG.jsonl is the whole log, as the bank exports it. A checkpoint is a signed note that was had from
 elsewhere (a folder of one's own, a witness); several may be given, older ones too. The key file holds the
 public keys of the log, one a line. With --witness FILE a checkpoint must also be signed by one of these
 witnesses; with --statement FILE a statement that the bank has issued, as JSON, is held against the log.
+
+With --commands FILE the requests and answers, as the bank exports them too, are held against the log.
+
+With --proof FILE, the proof that the bank gives for one issued statement, that one is checked without the
+log: that it was issued as it is, on the beginning of the log that was signed, and that it adds up.
 
 It is written from the page evidence-format.md alone. It says which event is the first that is wrong, and
 why; the status is 0 when all is right, 1 when something is wrong, 2 when it could not be found out.
@@ -21,6 +27,7 @@ import collections
 import datetime
 import hashlib
 import json
+import os
 import re
 import struct
 import sys
@@ -42,6 +49,68 @@ CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 # A period is sealed soon after the position that its seal stands on.
 RECENT_POSTINGS = 200_000
 NUMBERS = struct.Struct(">BBQQIII")
+# What the JSON of somebody else can make of a program that reads it.
+BROKEN = (*(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),)
+
+
+# A key that the bank made for a command that came without one: it says nothing to anyone.
+MADE_HERE = re.compile("[0-9a-f]{32}")
+HOLDING = frozenset(f"account.hold-{end}.1" for end in ("placed", "settled", "released", "expired"))
+PAYING = frozenset({"account.payment-sent.1", "account.bill-paid.1"})
+# The decimals of a currency (ISO 4217), where they are not two.
+DECIMALS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+# What a statement calls the facts that are not called by their tag.
+KINDS = {
+    f"{tag}.1": kind
+    for kind, tags in {
+        "deposit": "account.deposited",
+        "withdrawal": "account.withdrawn",
+        "transfer": "account.transfer-sent account.transfer-received",
+        "payment_sent": "account.payment-sent",
+        "payment_received": "account.payment-received",
+        "interest_credited": "account.interest-credited account.interest-capitalised",
+        "interest_charged": "account.interest-charged account.overdraft-interest-capitalised",
+        "interest_accrued": "interest.accrued",
+        "interest_capitalised": "interest.capitalised",
+        "interest_unclaimed": "interest.unclaimed",
+        "tax_withheld": "account.tax-withheld",
+        "fee": "account.fee-charged",
+        "fee_refund": "account.fee-refunded",
+        "adjustment_credited": "account.adjustment-credited",
+        "adjustment_debited": "account.adjustment-debited",
+        "reversal": "account.credit-reversed account.debit-reversed",
+        "bill_payment": "account.bill-paid",
+        "bill_refund": "account.bill-refunded account.bill-refund-advanced"
+        " account.bill-refund-passed-on",
+        "bill_refund_taken_back": "account.bill-refund-taken-back",
+        "biller_settlement": "biller.settled",
+        "gateway_fee": "biller.gateway-fee-charged",
+        "refund_repaid": "biller.refund-repaid",
+        "refund_lost": "biller.refund-lost",
+        "year_end": "period.year-ended",
+        "loan_disbursement": "account.loan-received loan.disbursed",
+        "loan_repayment": "account.loan-repaid loan.repaid",
+        "loan_refund": "account.loan-refunded loan.overpayment-refunded",
+        "loan_recovery": "loan.recovered",
+        "loan_overpayment_applied": "loan.overpayment-applied",
+        "loan_interest": "loan.interest-accrued loan.non-accrual-started loan.non-accrual-ended",
+        "loan_fee": "loan.fee-charged loan.instalment-fee-charged",
+        "loan_impairment": "loan.allowance-changed",
+        "loan_penalty": "loan.penalty-charged",
+        "loan_waiver": "loan.waived",
+        "loan_reschedule": "loan.rescheduled",
+        "loan_charge_off": "loan.charged-off",
+        "loan_write_off": "loan.written-off",
+        "loan_correction": "loan.movement-undone loan.agreement-undone",
+        "loan_commitment": "loan.approved loan.withdrawn loan.approval-undone loan.approval-expired"
+        " loan.closed",
+    }.items()
+    for tag in tags.split()
+}
 
 
 Point = tuple[int, int, int, int]
@@ -158,6 +227,60 @@ def leaf_of(position: int, stream: bytes, version: int, tag: bytes, state: bytes
         0, ENCODING_VERSION, position, version, len(stream), len(tag), len(state)
     )
     return hashlib.sha256(numbers + stream + tag + state).digest()
+
+
+def node_of(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def check_included(leaf: bytes, number: int, size: int, root: bytes, path: list[bytes]) -> None:
+    """The leaf of that number, from zero, is under the root (RFC 9162, section 2.1.3.2)."""
+    if not 0 <= number < size:
+        raise Wrong(f"position {number + 1} is not under a checkpoint of {size} events")
+    last, digest = size - 1, leaf
+    for other in path:
+        if not last:
+            break
+        if number & 1 or number == last:
+            digest = node_of(other, digest)
+            while not number & 1 and number:
+                number, last = number >> 1, last >> 1
+        else:
+            digest = node_of(digest, other)
+        number, last = number >> 1, last >> 1
+    else:
+        if not last and digest == root:
+            return
+    raise Wrong("the path of an event does not lead to the root of the checkpoint")
+
+
+def check_goes_on(old: int, old_root: bytes, size: int, root: bytes, path: list[bytes]) -> None:
+    """The tree of the old size is the beginning of the other (RFC 9162, section 2.1.4.2)."""
+    if not 0 < old <= size:
+        raise Wrong(f"a checkpoint of {size} events says nothing of {old}")
+    if old == size and not path and old_root == root:
+        return
+    hashes = list(path) if old & (old - 1) else [old_root, *path]
+    if not hashes or any(len(digest) != 32 for digest in hashes):
+        raise Wrong("the path from the statement to the checkpoint is not one")
+    number, last = old - 1, size - 1
+    while number & 1:
+        number, last = number >> 1, last >> 1
+    before = after = hashes[0]
+    for other in hashes[1:]:
+        if not last:
+            break
+        if number & 1 or number == last:
+            before, after = node_of(other, before), node_of(other, after)
+            while not number & 1 and number:
+                number, last = number >> 1, last >> 1
+        else:
+            after = node_of(after, other)
+        number, last = number >> 1, last >> 1
+    else:
+        if not last and before == old_root and after == root:
+            return
+    raise Wrong("the log that the statement stands on is not the beginning of the one signed")
 
 
 # --- Keys, signed notes and checkpoints (C2SP signed-note, tlog-checkpoint, tlog-cosignature).
@@ -336,6 +459,8 @@ class Books:
         self.sealed = 0
         self.issued: dict[str, tuple[str, dict[str, Any]]] = {}
         self.dates: set[str] = set()
+        # Hashes of commands' records, and the first event of each command.
+        self.vouched: dict[str, int] | None = None
 
     def add(self, position: int, stream: str, version: int, tag: str, state: Any) -> None:
         known = self.versions.get(stream, 0)
@@ -369,6 +494,8 @@ class Books:
             check_entry(entry)
             self.post(position, state["booking_date"], entry)
         self.check_fact(stream, tag, fact)
+        if self.vouched is not None and "command_hash" in state:
+            self.vouched[state["command_hash"]] = position
 
     def post(self, position: int, date: str, entry: list[Any]) -> None:
         day = self.by_date.setdefault(date, {})
@@ -450,11 +577,22 @@ def account_of(statement: bytes) -> str:
     """The account that a statement, given as JSON, is about."""
     try:
         return f"account-{json.loads(statement)['account']['account_id']}"
-    except (LookupError, TypeError, ValueError):
+    except BROKEN:
         raise Wrong("the statement is not the JSON of one") from None
 
 
-def check_statement(raw: bytes, books: Books) -> None:
+def standing_of(statement: bytes) -> tuple[int, bytes]:
+    """The position that a statement stands on, and the root of the tree up to there."""
+    try:
+        said = json.loads(statement)
+        if type(said["position"]) is int:
+            return said["position"], bytes.fromhex(said["root"])
+    except BROKEN:
+        pass
+    raise Wrong("the statement does not say on which log it stands")
+
+
+def check_statement(raw: bytes, books: Books, roots: dict[int, bytes]) -> None:
     """A statement that was issued, line by line against the log; it must be one whose hash is there."""
     known = books.issued.get(hashlib.sha256(raw).hexdigest())
     if known is None:
@@ -462,10 +600,13 @@ def check_statement(raw: bytes, books: Books) -> None:
     stream, fact = known
     said = json.loads(raw, parse_float=Decimal, parse_int=Decimal)
     account = f"account-{said['account']['account_id']}"
-    name = f"statement {fact['number']} of {account}"
+    name, known_at = f"statement {fact['number']} of {account}", fact["known_at"]
     if stream != f"statements-{said['account']['account_id']}" or said["number"] != fact["number"]:
         raise Wrong(f"{name} is not the one that was issued under its hash")
-    first, last, known_at = said["booked_from"], said["booked_to"], fact["known_at"]
+    position, root = standing_of(raw)
+    if position != known_at or roots.get(position) != root:
+        raise Wrong(f"{name} does not stand on this log")
+    first, last = said["booked_from"], said["booked_to"]
     lines = sorted(line for line in books.lines[account] if line[1] <= known_at and line[0] <= last)
     balance = sum(amount for date, _, amount in lines if date < first)
     if minor_units(said["opening_balance"]) != balance:
@@ -488,6 +629,416 @@ def check_statement(raw: bytes, books: Books) -> None:
         raise Wrong(f"{name} has not the entries that the log has")
     if minor_units(said["closing_balance"]) != balance:
         raise Wrong(f"{name} closes with {said['closing_balance']}, and the log with {balance}")
+
+
+# --- Requests and answers
+
+
+def command_hash(said: Any) -> str:
+    """The hash of a command's record, as its first event carries it."""
+    status, position = said["status"], 0 if said["position"] is None else said["position"]
+    if type(status) is not int or type(position) is not int:
+        raise Wrong("a status and a position are numbers")
+    texts = (said["principal"], said["key"], str(status), str(position), said["request"])
+    record = "\n".join((str(ENCODING_VERSION), *texts, said["answer"]))
+    return base64.b64encode(hashlib.sha256(record.encode()).digest()).decode()
+
+
+def check_commands(lines: Iterable[bytes], vouched: dict[str, int], events: int) -> dict[str, int]:
+    """Every record that has an event is the one it was made of, and none of them is missing."""
+    found = refused = 0
+    for number, line in enumerate(lines, 1):
+        try:
+            said = read_state(line.rstrip(b"\n"))
+            position = said["position"]
+            known = vouched.pop(command_hash(said), None)
+        except (Wrong, *BROKEN):
+            raise Wrong(f"line {number} of the commands is not that of one") from None
+        if known is not None:
+            found += 1
+        elif position is None:
+            refused += 1
+        elif position <= events:
+            raise Wrong(
+                f"line {number} of the commands is not what was asked and answered", position
+            )
+    if vouched:
+        raise Wrong("the record of the command of this event is missing", min(vouched.values()))
+    return {"vouched_commands": found, "refusals_without_event": refused}
+
+
+# --- A statement, made again from the log
+
+
+def amount_of(minor: int, decimals: int) -> Decimal:
+    return Decimal(minor).scaleb(-decimals)
+
+
+def text_of(value: Any) -> str:
+    """JSON without blanks, in which amounts are numbers with all their decimals."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, dict):
+        return (
+            "{" + ",".join(f"{ENCODE(name)}:{text_of(each)}" for name, each in value.items()) + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ",".join(map(text_of, value)) + "]"
+    return ENCODE(value)
+
+
+def in_utc(instant: str | None) -> str | None:
+    """An instant as a statement says it."""
+    if instant is None or instant.endswith("Z"):
+        return instant
+    moment = datetime.datetime.fromisoformat(instant).astimezone(datetime.UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+class Story:
+    """What the events say of one account, as far as its statements tell it."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        self.recorded = ""
+        self.terms: dict[str, Any] = {}
+        # Position, booking date and overdraft limit, of every change of terms.
+        self.limits: list[tuple[int, str, int]] = []
+        # Booking date, position, what is added, value date and transaction.
+        self.lines: list[tuple[str, int, int, str, int]] = []
+        self.transactions: dict[int, dict[str, Any]] = {}
+        self.labels: dict[int, tuple[Any, Any]] = {}
+        self.reversed_by: dict[int, int] = {}
+        self.holds: dict[int, dict[str, Any]] = {}
+        self.settled = (0, 0)
+        self.open: dict[str, Any] = {}
+
+    def add(self, position: int, stream: str, tag: str, state: Any) -> None:
+        fact, transaction = state["fact"], state["transaction_id"]
+        self.recorded = state["recorded_at"]
+        if transaction == position:
+            self.open = {"recorded_at": self.recorded, "others": []}
+        if tag == "transaction.labelled.1":
+            number = int(stream.rpartition("-")[2])
+            self.labels[number] = fact.get("category"), fact.get("tags", [])
+        if state.get("entry"):
+            self.post(position, transaction, tag, state)
+        if tag in PAYING and self.settled[1] == position - 1:
+            settled = self.holds[self.settled[0]]["settled"]
+            settled.append((state["booking_date"], fact["amount"]))
+        if stream == self.account and type(fact.get("terms")) is dict:
+            if tag in HOLDING:
+                self.hold(position, tag, state)
+            else:
+                self.terms = fact["terms"]
+                limit = self.terms.get("overdraft_limit", 0)
+                self.limits.append((position, state["booking_date"], limit))
+
+    def post(self, position: int, transaction: int, tag: str, state: Any) -> None:
+        """The first event that moves money says what the transaction is."""
+        fact, said = state["fact"], self.open
+        if "kind" not in said:
+            said["kind"] = KINDS.get(tag) or tag.rpartition(".")[0]
+            said["fact"], said["state"] = fact, state
+            if "reverses" in fact:
+                self.reversed_by[fact["reverses"]] = transaction
+        ends = {}
+        for number, sub_account, side, amount, _ in state["entry"]:
+            if sub_account is not None and sub_account.startswith("account-"):
+                ends[side] = int(sub_account.rpartition("-")[2])
+            if sub_account == self.account:
+                grown = amount if (side == "D") == (number // 1000 in (1, 5)) else -amount
+                place = state["booking_date"], position
+                self.lines.append((*place, grown, state["value_date"], transaction))
+                self.transactions[transaction] = said
+        said.setdefault("ends", {}).update(ends)
+
+    def hold(self, position: int, tag: str, state: Any) -> None:
+        number, booked = state["fact"]["hold_id"], state["booking_date"]
+        left = [each for each in state["fact"].get("holds", []) if each[0] == number]
+        if tag == "account.hold-placed.1":
+            _, amount, expires, _, description = (*left[0], None, None, None)[:5]
+            self.holds[number] = {
+                "amount": amount,
+                "placed_at": state["recorded_at"],
+                "expires_at": in_utc(expires),
+                "description": description,
+                "booked": booked,
+                "ended": "9999-12-31",
+                "settled": [],
+            }
+        elif tag == "account.hold-released.1" or (tag == "account.hold-settled.1" and not left):
+            self.holds[number]["ended"] = booked
+        if tag == "account.hold-settled.1":
+            self.settled = number, position
+
+    def active_holds(self, last: str, decimals: int) -> list[dict[str, Any]]:
+        """What is held at the end of the last day, in UTC."""
+        day = datetime.date.fromisoformat(last) + datetime.timedelta(1)
+        end = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
+        found = []
+        for number, hold in self.holds.items():
+            expires = hold["expires_at"]
+            over = expires is not None and datetime.datetime.fromisoformat(expires) <= end
+            if hold["booked"] <= last < hold["ended"] and not over:
+                settled = sum(amount for booked, amount in hold["settled"] if booked <= last)
+                found.append(
+                    {
+                        "hold_id": number,
+                        "amount": amount_of(hold["amount"] - settled, decimals),
+                        "placed_at": hold["placed_at"],
+                        "expires_at": expires,
+                        "description": hold["description"],
+                    }
+                )
+        return found
+
+    def entries(self, first: str, last: str, balance: int, decimals: int) -> list[dict[str, Any]]:
+        lines = sorted(line for line in self.lines if first <= line[0] <= last)
+        found = []
+        for number, (booked, position, amount, valued, transaction) in enumerate(lines, 1):
+            balance += amount
+            said = self.transactions[transaction]
+            fact, state = said["fact"], said["state"]
+            category, tags = self.labels.get(
+                transaction, (state.get("category"), state.get("tags", []))
+            )
+            own = int(self.account.rpartition("-")[2])
+            others = [each for each in said["ends"].values() if each != own]
+            key = state["command_id"]
+            found.append(
+                {
+                    "number": number,
+                    "position": position,
+                    "transaction_id": transaction,
+                    "booking_date": booked,
+                    "value_date": valued,
+                    "recorded_at": said["recorded_at"],
+                    "kind": said["kind"],
+                    "side": "credit" if amount > 0 else "debit",
+                    "amount": amount_of(abs(amount), decimals),
+                    "balance": amount_of(balance, decimals),
+                    "counterparty": fact.get("counterparty"),
+                    "counterparty_account": others[0] if others else None,
+                    "description": state.get("description"),
+                    "category": category,
+                    "tags": tags,
+                    "reference": None if MADE_HERE.fullmatch(key) else key,
+                    "reverses": fact.get("reverses"),
+                    "reversed_by": self.reversed_by.get(transaction),
+                }
+            )
+        return found
+
+
+def totals_of(entries: list[dict[str, Any]], decimals: int) -> dict[str, Any]:
+    def sums(of: list[dict[str, Any]]) -> dict[str, Decimal]:
+        return {
+            f"{side}s": sum(
+                (each["amount"] for each in of if each["side"] == side), amount_of(0, decimals)
+            )
+            for side in ("credit", "debit")
+        }
+
+    names = {each["category"] for each in entries}
+    whole = sums(entries)
+    return {
+        "credits_count": sum(each["side"] == "credit" for each in entries),
+        "credits": whole["credits"],
+        "debits_count": sum(each["side"] == "debit" for each in entries),
+        "debits": whole["debits"],
+        "categories": [
+            {"category": name, "count": len(of), **sums(of)}
+            for name in sorted(names, key=lambda name: (name is None, name or ""))
+            for of in [[each for each in entries if each["category"] == name]]
+        ],
+        "charges": [
+            {"kind": kind, "count": len(of), "amount": taken["credits"] - taken["debits"]}
+            for kind in ("fee", "interest_charged", "interest_credited", "tax_withheld")
+            for of in [[each for each in entries if each["kind"] == kind]]
+            for taken in [sums(of)]
+            if of
+        ],
+    }
+
+
+def make_statement(lines: Iterable[bytes], stream: str, fact: dict[str, Any]) -> bytes:
+    """The bytes of a statement that was issued, from the log alone; `fact` is that of its issue."""
+    number = int(stream.rpartition("-")[2])
+    tree, story = Tree(), Story(f"account-{number}")
+    for line in lines:
+        if tree.size == fact["known_at"]:
+            break
+        position, stream, version, tag, raw = parts_of(line)
+        tree.add(leaf_of(position, stream.encode(), version, tag.encode(), raw))
+        story.add(position, stream, tag, read_state(raw))
+    terms, first, last = story.terms, fact["booked_from"], fact["booked_to"]
+    currency = terms["currency"]
+    decimals = next((n for n, codes in DECIMALS.items() if currency in codes.split()), 2)
+    opening = sum(line[2] for line in story.lines if line[0] < first)
+    entries = story.entries(first, last, opening, decimals)
+    closing = sum(line[2] for line in story.lines if line[0] <= last)
+    holds = story.active_holds(last, decimals)
+    held = sum((hold["amount"] for hold in holds), amount_of(0, decimals))
+    limits = [limit for _, booked, limit in story.limits if booked <= last]
+    limit = amount_of(limits[-1] if limits else 0, decimals)
+    bank = (*fact["bank"], None)
+    said = {
+        "form": fact["form"],
+        "bank": {"name": bank[0], "bic": bank[1], "address": bank[2], "contact": bank[3]},
+        "account": {
+            "account_id": number,
+            "reference": terms.get("reference"),
+            "account_type": terms["account_type"],
+            "currency": currency,
+            "holders": [],
+        },
+        "number": fact["number"],
+        "booked_from": first,
+        "booked_to": last,
+        "as_of": fact["as_of"],
+        "position": tree.size,
+        "root": tree.root().hex(),
+        "known_at": story.recorded,
+        "opening_balance": amount_of(opening, decimals),
+        "entries": entries,
+        "totals": totals_of(entries, decimals),
+        "closing_balance": amount_of(closing, decimals),
+        "holds": holds,
+        "held": held,
+        "overdraft_limit": limit,
+        "available": amount_of(closing, decimals) - held + limit,
+    }
+    return text_of(said).encode()
+
+
+# --- One statement, by its proof and without the log
+
+
+def shown(proof: Any, checkpoint: Checkpoint) -> tuple[Any, Any]:
+    """An event of a proof and its state, once it is shown to be under the checkpoint."""
+    event = proof["event"]
+    if event is None:
+        raise Wrong("the proof hides an event: only the staff of the bank are shown it")
+    raw = event["state"].encode()
+    leaf = leaf_of(
+        event["position"], event["stream"].encode(), event["version"], event["tag"].encode(), raw
+    )
+    path = [decoded(each) for each in proof["path"]]
+    check_included(leaf, event["position"] - 1, checkpoint["size"], checkpoint["root"], path)
+    return event, read_state(raw)
+
+
+def added_by(state: Any, account: str) -> int | None:
+    """What an event adds to an account, in minor units; None where it moves nothing on it."""
+    moved = [p for p in state.get("entry", []) if p[1] == account]
+    if not moved:
+        return None
+    added: int = sum(
+        amount if (side == "D") == (number // 1000 in (1, 5)) else -amount
+        for number, _, side, amount, _ in moved
+    )
+    return added
+
+
+def check_sums(said: Any) -> int:
+    """The closing balance, once the entries lead to it one by one; all within period and position."""
+    balance, before = minor_units(said["opening_balance"]), ("", 0)
+    for entry in said["entries"]:
+        balance += minor_units(entry["amount"]) * (1 if entry["side"] == "credit" else -1)
+        place = entry["booking_date"], int(entry["position"])
+        if (
+            minor_units(entry["balance"]) != balance
+            or place <= before
+            or place[1] > said["position"]
+            or not said["booked_from"] <= place[0] <= said["booked_to"]
+        ):
+            raise Wrong(f"the entry at position {place[1]} does not follow from those before it")
+        before = place
+    if minor_units(said["closing_balance"]) != balance:
+        raise Wrong("the statement does not add up to its closing balance")
+    return balance
+
+
+def check_proof(
+    raw: bytes,
+    statement: bytes,
+    keys: Keys,
+    witnesses: Keys | None = None,
+    held: Sequence[bytes] = (),
+) -> dict[str, Any]:
+    """What is proved of a statement by its proof. Raises `Wrong` for anything that is not.
+
+    Where checkpoints are held, the proof must be under one of them.
+    """
+    try:
+        proof = json.loads(raw)
+        checkpoint = read_checkpoint(proof["checkpoint"]["note"].encode(), keys, witnesses)
+        others = [read_checkpoint(each, keys, witnesses) for each in held]
+        check_order(sorted([checkpoint, *others], key=lambda c: c["size"]))
+        if others and checkpoint["size"] not in [other["size"] for other in others]:
+            raise Wrong(
+                f"no checkpoint of {checkpoint['size']} events is held: ask for another proof"
+            )
+        said = json.loads(statement, parse_float=Decimal, parse_int=Decimal)
+        position, root = standing_of(statement)
+        path = [decoded(each) for each in proof["consistency"]]
+        check_goes_on(position, root, checkpoint["size"], checkpoint["root"], path)
+        return {
+            "verdict": "right",
+            "origin": checkpoint["origin"],
+            "statement": f"{said['number']} of account-{said['account']['account_id']}",
+            "sha256": hashlib.sha256(statement).hexdigest(),
+            "position": position,
+            "signed_events": checkpoint["size"],
+            **check_events(proof, checkpoint, said, statement, position),
+        }
+    except BROKEN as error:
+        raise Wrong(f"the proof or the statement is not of its form: {error!r}") from None
+
+
+def check_events(
+    proof: Any, checkpoint: Checkpoint, said: Any, statement: bytes, position: int
+) -> dict[str, Any]:
+    """The events of issue, opening and closing, against what the statement says."""
+    account = f"account-{said['account']['account_id']}"
+    event, state = shown(proof["issued"], checkpoint)
+    fact = state["fact"]
+    issued = event["stream"], event["tag"], fact["number"], fact["sha256"], fact["known_at"]
+    digest = hashlib.sha256(statement).hexdigest()
+    stream = account.replace("account-", "statements-")
+    if issued != (stream, "statement.issued.1", said["number"], digest, position):
+        raise Wrong("the event of issue is not that of this statement")
+    closing = check_sums(said)
+    balances = {
+        "opening": minor_units(said["opening_balance"]),
+        "closing": closing,
+    }
+    days = {"opening": said["booked_from"], "closing": said["booked_to"]}
+    report, places, moved = {}, {}, {}
+    for end, day in days.items():
+        event, state = shown(proof[end], checkpoint)
+        places[end], moved[end] = event["position"], added_by(state, account)
+        booked = state["booking_date"]
+        if event["stream"] != account or places[end] > position:
+            raise Wrong(f"the {end} event is none of {account} up to position {position}")
+        if moved[end] is not None and not (booked < day if end == "opening" else booked <= day):
+            raise Wrong(f"the {end} event was booked on {booked}")
+        if moved[end] is None and event["version"] != 1:
+            raise Wrong(f"the {end} event moves nothing, and did not open the account")
+        report[f"{end}_balance_carried"] = state["fact"].get("balance") == balances[end]
+    if moved["opening"] is None and balances["opening"]:
+        raise Wrong("the statement opens with an amount, and nothing was booked before it")
+    last = said["entries"][-1] if said["entries"] else None
+    if last is None:
+        ends_well = places["closing"] == places["opening"]
+    else:
+        amount = minor_units(last["amount"]) * (1 if last["side"] == "credit" else -1)
+        ends_well = (places["closing"], moved["closing"]) == (last["position"], amount)
+        ends_well = ends_well and state["booking_date"] == last["booking_date"]
+    if not ends_well:
+        raise Wrong("the closing event is not that of the last entry")
+    return report
 
 
 # --- The whole
@@ -519,6 +1070,7 @@ def verify(
     keys: Keys,
     witnesses: Keys | None = None,
     statements: Sequence[bytes] = (),
+    commands: Iterable[bytes] | None = None,
 ) -> dict[str, Any]:
     """A report of the log whose lines these are. Raises `Wrong` at the first thing that is."""
     signed = sorted(
@@ -528,7 +1080,10 @@ def verify(
         raise Wrong("a log is verified against a checkpoint, and none was given")
     check_order(signed)
     kept = [account_of(raw) for raw in statements]
+    stood_on = {standing_of(raw)[0] for raw in statements}
+    roots: dict[int, bytes] = {}
     tree, books = Tree(), Books(kept)
+    books.vouched = None if commands is None else {}
     waiting = list(signed)
     position = 0
     for line in lines:
@@ -539,8 +1094,10 @@ def verify(
             read_line(line, position, tree, books)
         except Wrong as wrong:
             raise Wrong(wrong.why, position) from None
-        except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        except BROKEN as error:
             raise Wrong(f"the fact is not of its form: {error!r}", position) from None
+        if position in stood_on:
+            roots[position] = tree.root()
     while waiting and waiting[0]["size"] == position:
         check_reached(waiting.pop(0), tree, books)
     if waiting:
@@ -552,9 +1109,10 @@ def verify(
     books.end_transaction()
     for raw in statements:
         try:
-            check_statement(raw, books)
-        except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+            check_statement(raw, books, roots)
+        except BROKEN as error:
             raise Wrong(f"a statement is not of its form: {error!r}") from None
+    vouched = {} if commands is None else check_commands(commands, books.vouched or {}, position)
     return {
         "verdict": "right",
         "origin": signed[0]["origin"],
@@ -567,12 +1125,23 @@ def verify(
         "sealed_periods": books.sealed,
         "issued_statements": len(books.issued),
         "compared_statements": len(statements),
+        **vouched,
         "trial_balance": [
             {"ledger_account": account, "currency": currency, "debits": d, "credits": c}
             for (account, currency), (d, c) in sorted(books.totals.items())
         ],
         "balances": books.balances,
+        "issued": list(books.issued.values()),
     }
+
+
+def parts_of(line: bytes) -> tuple[int, str, int, str, bytes]:
+    """Position, stream, version, tag and state of a line that was verified before."""
+    found = LINE.fullmatch(line.rstrip(b"\n"))
+    if found is None:
+        raise Wrong("the line is not that of an event")
+    place, stream, version, tag, _, raw = found.groups()
+    return int(place), stream.decode(), int(version), tag.decode(), raw
 
 
 def read_line(line: bytes, position: int, tree: Tree, books: Books) -> None:
@@ -591,20 +1160,39 @@ def read_line(line: bytes, position: int, tree: Tree, books: Books) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Prove the books of a bank.")
-    parser.add_argument("log", metavar="LOG.jsonl", help="the whole log, as exported")
-    parser.add_argument("--checkpoint", action="append", required=True, metavar="FILE")
+    parser.add_argument("log", nargs="?", metavar="LOG.jsonl", help="the whole log, as exported")
+    parser.add_argument("--checkpoint", action="append", default=[], metavar="FILE")
     parser.add_argument("--key", required=True, metavar="FILE", help="the public keys of the log")
     parser.add_argument("--witness", metavar="FILE", help="public keys of witnesses")
     parser.add_argument("--statement", action="append", default=[], metavar="FILE")
+    parser.add_argument("--commands", metavar="FILE", help="requests and answers, as exported")
+    parser.add_argument("--proof", metavar="FILE", help="of the statement, instead of the log")
+    parser.add_argument(
+        "--make-statement",
+        metavar="ACCOUNT/NUMBER",
+        help="write the bytes of a statement that was issued, as they follow from the log alone",
+    )
     parser.add_argument("--json", action="store_true", help="report as JSON, with every balance")
     asked = parser.parse_args(arguments)
+    if (asked.log is None) == (asked.proof is None):
+        parser.error("give either the log or the proof of a statement")
+    if asked.proof and len(asked.statement) != 1:
+        parser.error("a proof is that of one --statement")
     try:
         checkpoints = [Path(name).read_bytes() for name in asked.checkpoint]
         statements = [Path(name).read_bytes() for name in asked.statement]
         keys = read_keys(Path(asked.key).read_text())
         witnesses = read_keys(Path(asked.witness).read_text()) if asked.witness else None
-        with open(asked.log, "rb") as lines:
-            report = verify(lines, checkpoints, keys, witnesses, statements)
+        if asked.proof:
+            raw = Path(asked.proof).read_bytes()
+            report = check_proof(raw, statements[0], keys, witnesses, checkpoints)
+        else:
+            with open(asked.log, "rb") as lines, open(asked.commands or os.devnull, "rb") as told:
+                commands = told if asked.commands else None
+                report = verify(lines, checkpoints, keys, witnesses, statements, commands)
+            issued = report.pop("issued")
+            if asked.make_statement:
+                made = remade(asked.log, asked.make_statement, issued)
     except OSError as error:
         print(f"cannot be verified: {error}", file=sys.stderr)
         return 2
@@ -613,17 +1201,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place = "" if wrong.index is None else f" at position {wrong.index}"
         print(json.dumps(report) if asked.json else f"WRONG{place}: {wrong.why}")
         return 1
-    if asked.json:
+    if asked.log and asked.make_statement:
+        sys.stdout.buffer.write(made)
+    elif asked.json:
         print(json.dumps(report))
-        return 0
+    else:
+        tell(report)
+    return 0
+
+
+def remade(log: str, wanted: str, issued: list[tuple[str, dict[str, Any]]]) -> bytes:
+    """The bytes of the statement wanted, as in 17/3, which are those that were issued."""
+    for stream, fact in issued:
+        if f"{stream.rpartition('-')[2]}/{fact['number']}" == wanted:
+            break
+    else:
+        raise Wrong(f"the bank has not issued a statement {wanted}")
+    try:
+        with open(log, "rb") as lines:
+            made = make_statement(lines, stream, fact)
+    except BROKEN as error:
+        raise Wrong(f"statement {wanted} cannot be made from the log: {error!r}") from None
+    if hashlib.sha256(made).hexdigest() != fact["sha256"]:
+        raise Wrong(f"statement {wanted}, as the log has it, is not what was issued")
+    return made
+
+
+def tell(report: dict[str, Any]) -> None:
+    """The report in words."""
+    if "statement" in report:
+        print(
+            f"RIGHT: statement {report['statement']} was issued by {report['origin']} as it is, on the"
+            f" first {report['position']} of {report['signed_events']} events that are signed"
+        )
+        return
     print(
         f"RIGHT: {report['events']} events of {report['origin']}, {report['signed_events']} of them"
         f" signed; {len(report['balances'])} balances, {report['sealed_periods']} sealed periods and"
         f" {report['compared_statements']} statements derived and the same"
     )
+    if "vouched_commands" in report:
+        print(
+            f"{report['vouched_commands']} requests and answers are those that the log vouches for;"
+            f" {report['refusals_without_event']} refusals have no event"
+        )
     for line in report["trial_balance"]:
         print("{ledger_account} {currency} {debits:>20} {credits:>20}".format(**line))
-    return 0
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 PORT: Final = 8000
-EXPORT_FORMATS: Final = ("jsonl", "hledger", "beancount", "parquet")
+EXPORT_FORMATS: Final = ("jsonl", "commands", "hledger", "beancount", "parquet")
 STAFF_ROLES: Final = ("teller", "loan_officer", "auditor", "compliance", "admin")
 
 GATEWAY_PORT: Final = 8010

@@ -98,7 +98,8 @@ class JournalEvent(msgspec.Struct, Generic[F], frozen=True, kw_only=True, omit_d
 
     The transaction id is the position of the transaction's first event. `recorded_at` is assigned by
     the writer and grows strictly with the position; `booking_date` says in which day's books it
-    stands, `value_date` from when it counts for interest. `entry` is empty where no money moved.
+    stands, `value_date` from when it counts for interest. `entry` is empty where no money moved. The first
+    event of a command carries as `command_hash` the hash of its record (`log_tree.command_hash`).
     """
 
     fact: F
@@ -113,6 +114,8 @@ class JournalEvent(msgspec.Struct, Generic[F], frozen=True, kw_only=True, omit_d
     tags: tuple[str, ...] = ()
     description: str | None = None
     reason: str | None = None
+    # The last field: it is added to the text once the command is answered.
+    command_hash: str | None = None
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -137,6 +140,11 @@ class UnknownTag(ValueError):
 
 def encode(event: JournalEvent[Any]) -> bytes:
     return _ENCODER.encode(event)
+
+
+def vouching(state: bytes, command_hash: bytes) -> bytes:
+    """The text of an event that has no command hash, with this one."""
+    return b'%b,"command_hash":"%b"}' % (state[:-1], command_hash)
 
 
 def decode(tag: str, state: bytes) -> JournalEvent[Any]:

@@ -8,6 +8,7 @@ for others, with vectors.
 """
 
 import struct
+from binascii import b2a_base64
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Final, TypeAlias
@@ -57,6 +58,26 @@ def leaves_of(position: int, events: Sequence[tuple[bytes, int, bytes, bytes]]) 
         ).digest()
         for place, (stream, version, tag, state) in enumerate(events, position)
     ]
+
+
+def command_hash(
+    principal: bytes, key: bytes, request: bytes, status: int, answer: bytes, position: int | None
+) -> bytes:
+    """The hash of a command's record, in Base64, as its first event carries it into the tree.
+
+    `position` is that of the command's last event; None, which counts as 0, where it was refused. None of
+    the texts holds a newline, so no two records are the same lines.
+    """
+    record = b"%d\n%b\n%b\n%d\n%d\n%b\n%b" % (
+        ENCODING_VERSION,
+        principal,
+        key,
+        status,
+        position or 0,
+        request,
+        answer,
+    )
+    return b2a_base64(sha256(record).digest(), newline=False)
 
 
 def extended(peaks: bytes, size: int, leaves: Sequence[bytes]) -> bytes:

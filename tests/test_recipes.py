@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.running_api import Person, running_api
+from tests.running_api import Person, RunningApi, running_api
 
 # Those of the API; the others are of other programs.
 RECIPES: Final = [
@@ -20,7 +20,7 @@ RECIPES: Final = [
     if "```http\n" in path.read_text()
 ]
 EXCHANGE: Final = re.compile(
-    r"```http\n(?P<who>\w+): (?P<method>\w+) (?P<path>\S+)\n(?P<body>.*?)```\n"
+    r"```http\n(?P<who>\w+): (?P<method>\w+) (?P<path>\S+)(?: > (?P<file>\S+))?\n(?P<body>.*?)```\n"
     r"```json\n(?P<status>\d+)\n(?P<answer>.*?)```\n",
     re.DOTALL,
 )
@@ -63,21 +63,27 @@ def send(person: Person, exchange: "re.Match[str]") -> Any:
     )
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)
-def test_a_recipe_does_what_it_says(recipe: Path, database: str, tmp_path: Path) -> None:
+def follow(recipe: Path, api: RunningApi, files: Path) -> None:
+    """Send every request of the recipe, and keep the answers that it puts into files."""
     text = recipe.read_text()
     exchanges = list(EXCHANGE.finditer(text))
     assert len(exchanges) == text.count("```http\n") > 5
-    with running_api(database, tmp_path) as api:
-        cast = {name: api.person(role) for name, role in CAST.items()}
-        assert api.account(cast["jana"]) == 1
+    cast = {name: api.person(role) for name, role in CAST.items()}
+    assert api.account(cast["jana"]) == 1
+    for exchange in exchanges:
+        answer = send(cast[exchange["who"]], exchange)
+        told = read(answer.text)
+        asked = exchange[0].partition("```json")[0]
+        assert answer.status_code == int(exchange["status"]), (asked, told)
+        assert is_as_written(read(exchange["answer"]), told), (asked, answer.text)
+        if exchange["file"]:
+            (files / exchange["file"]).write_bytes(answer.content)
 
-        for exchange in exchanges:
-            answer = send(cast[exchange["who"]], exchange)
-            told = read(answer.text)
-            asked = exchange[0].partition("```json")[0]
-            assert answer.status_code == int(exchange["status"]), (asked, told)
-            assert is_as_written(read(exchange["answer"]), told), (asked, told)
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)
+def test_a_recipe_does_what_it_says(recipe: Path, database: str, tmp_path: Path) -> None:
+    with running_api(database, tmp_path) as api:
+        follow(recipe, api, tmp_path)
 
 
 def test_an_answer_that_says_something_else_is_not_as_written() -> None:

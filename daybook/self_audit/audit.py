@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 
 from application import clock
+from daybook.self_audit.commands_in_order import CHECK as COMMANDS
 from daybook.self_audit.findings import Finding, Findings
 from daybook.self_audit.log_by_stream import LogByStream, audit_by_stream
 from daybook.self_audit.log_in_order import LogInOrder, Pace, audit_in_order
@@ -36,7 +37,8 @@ class Certificate(msgspec.Struct, kw_only=True):
     """What was audited, by which program, and what differed.
 
     `root` is the root of the tree over the log at `through`, in hex; `findings` are of the log, and
-    there are `findings_count` of them, of which the first are listed. `rebuilt` names the views that were
+    there are `findings_count` of them, of which the first are listed. `vouched_commands` counts those whose
+    request and answer are what the log says they were. `rebuilt` names the views that were
     found wrong and built again; then they were compared once more.
     """
 
@@ -50,6 +52,7 @@ class Certificate(msgspec.Struct, kw_only=True):
     events: int
     commits: int
     streams: int
+    vouched_commands: int
     views_position: int | None = None
     view_rows: dict[str, int] = msgspec.field(default_factory=dict)
     findings_count: int
@@ -92,6 +95,7 @@ def audit(
         events=in_order.events,
         commits=in_order.commits,
         streams=by_stream.streams,
+        vouched_commands=in_order.vouched,
         views_position=None if compared is None else compared.position,
         view_rows={} if compared is None else compared.rows,
         findings_count=findings.count,
@@ -175,7 +179,9 @@ def _rebuild(conninfo: str, differences: list[ViewDifference]) -> list[str]:
 
 def _damage(findings: list[Finding]) -> list[Damage]:
     """Where the log is damaged. Control accounts differ where accounts do, which is found by stream."""
-    placed = [finding for finding in findings if finding.check != CONTROL] or findings
+    # The books do not rest on what was asked and answered, so nothing is refused over that.
+    of_the_books = [finding for finding in findings if finding.check != COMMANDS]
+    placed = [finding for finding in of_the_books if finding.check != CONTROL] or of_the_books
     return [Damage(f.position, f.through, f.stream, f"{f.check}: {f.detail}") for f in placed]
 
 

@@ -96,7 +96,8 @@ def said(certificate: Certificate) -> list[str]:
     """What the certificate says, in a few lines."""
     whole = (
         f"{certificate.events:,} events in {certificate.commits:,} commits and "
-        f"{certificate.streams:,} streams, up to position {certificate.through:,}, "
+        f"{certificate.streams:,} streams, {certificate.vouched_commands:,} commands with request and "
+        f"answer, up to position {certificate.through:,}, "
         f"root {certificate.root}"
     )
     lines = [whole]

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import psycopg
 
+from daybook.self_audit.commands_in_order import CommandsInOrder
 from daybook.self_audit.findings import Findings
 from ledger.chart_of_accounts import TRANSFERS_IN_TRANSIT
 from ledger.journal import JournalEvent, decode, entry_of
@@ -52,6 +53,8 @@ class LogInOrder(msgspec.Struct):
 
     events: int = 0
     commits: int = 0
+    # Commands whose request and answer are those that the log vouches for.
+    vouched: int = 0
     totals: Totals = msgspec.field(default_factory=dict)
 
 
@@ -60,6 +63,7 @@ def audit_in_order(connection: Connection, head: int, findings: Findings, pace: 
     seen = LogInOrder()
     before = Commit(0, 0, dt.datetime.min.replace(tzinfo=dt.UTC), b"")
     in_transit: dict[str, int] = {}
+    commands = CommandsInOrder(connection, head, findings)
     rows = _rows(connection, LOG, head)
     ahead = next(rows, None)
     for row in _rows(connection, COMMITS, head):
@@ -73,7 +77,7 @@ def audit_in_order(connection: Connection, head: int, findings: Findings, pace: 
         while ahead is not None and ahead[0] <= commit.last:
             events.append(ahead)
             ahead = next(rows, None)
-        whole = _audit_commit(commit, events, seen.totals, in_transit, findings)
+        whole = _audit_commit(commit, events, seen.totals, in_transit, commands, findings)
         leaves = _leaves_of(events)
         if not whole or not _tree_follows(commit, before, leaves):
             _name_the_tree(connection, commit, before, events, leaves, whole, findings)
@@ -81,6 +85,8 @@ def audit_in_order(connection: Connection, head: int, findings: Findings, pace: 
         seen.commits += 1
         before = commit
         pace(len(events))
+    commands.end(head)
+    seen.vouched = commands.vouched
     if ahead is not None or before.last != head:
         findings.add("commits", before.last + 1, "events follow that no commit tells of", to=head)
     return seen
@@ -91,6 +97,7 @@ def _audit_commit(
     events: list[Row],
     totals: Totals,
     in_transit: dict[str, int],
+    commands: CommandsInOrder,
     findings: Findings,
 ) -> bool:
     """Whether all events of the commit are there."""
@@ -105,6 +112,7 @@ def _audit_commit(
         position = place
         try:
             event = decode(tag, state)
+            commands.event(place, stream, event)
             _audit_event(commit, place, transaction_id, event)
             transaction_id = event.transaction_id
             for posting in event.entry:
@@ -169,10 +177,12 @@ def _name_the_tree(
     """
     sealed = _sealed_leaves(connection, commit)
     if sealed and _tree_follows(commit, before, sealed):
-        for (place, stream, *_), leaf in zip(events, leaves, strict=True):
+        for (place, owner, *_), leaf in zip(events, leaves, strict=True):
             if not commit.first <= place <= commit.last or leaf != sealed[place - commit.first]:
-                detail = "this event is not the one that was committed: its leaf in the tree differs"
-                findings.add("tree", place, detail, stream=stream)
+                detail = (
+                    "this event is not the one that was committed: its leaf in the tree differs"
+                )
+                findings.add("tree", place, detail, stream=owner)
         return
     detail = "these events are not those that were committed: the tree over the log differs"
     streams = {row[1] for row in events} if whole else set()

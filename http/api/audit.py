@@ -112,7 +112,7 @@ async def log(request: Call, after: AfterIn = None, limit: Limit = None) -> ASGI
     async with borrowed(request.bank.reads) as connection:
         events = await log_events(connection, first, first + size)
         head = await log_head(connection)
-    return told([_event(event) for event in events], position=head)
+    return told([event_out(event) for event in events], position=head)
 
 
 @get(
@@ -165,7 +165,7 @@ async def inclusion(request: Call, position: PositionIn = None, size: SizeIn = N
             position=place,
             leaf_index=place - 1,
             leaf_hash=event.leaf,
-            event=_event(event) if _may_read(request.actor, event) else None,
+            event=event_out(event) if may_read(request.actor, event) else None,
             path=path,
             checkpoint=checkpoint_out(checkpoint),
         )
@@ -251,7 +251,7 @@ async def _check_event(connection: Connection, actor: Actor, event: EventLeaf) -
         raise EventNotFound(event.position) from None
 
 
-def _may_read(actor: Actor, event: EventLeaf) -> bool:
+def may_read(actor: Actor, event: EventLeaf) -> bool:
     """Which member of staff booked it is not for customers, and the event says it."""
     if actor.role != "user":
         return True
@@ -262,7 +262,7 @@ def _may_read(actor: Actor, event: EventLeaf) -> bool:
 # --- As it is said
 
 
-def _event(event: EventLeaf) -> EventOut:
+def event_out(event: EventLeaf) -> EventOut:
     return EventOut(
         position=event.position,
         stream=event.stream,

@@ -90,6 +90,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/accounts/{account_id}/statements"): Rule(SIGNED_IN, "account"),
     ("GET", "/statements/{statement_id}"): Rule(SIGNED_IN, "statement"),
     ("GET", "/statements/{statement_id}/restatement"): Rule(SIGNED_IN, "statement"),
+    ("GET", "/statements/{statement_id}/proof"): Rule(SIGNED_IN, "statement"),
     # Transactions.
     ("POST", "/transactions/create"): Rule(_MOVES_MONEY, late=COMPLIANCE),
     ("POST", "/transactions/batch"): Rule(USER | TELLER),

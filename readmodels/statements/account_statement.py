@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
@@ -11,6 +10,7 @@ from readmodels.accounts import account
 from readmodels.audited import check_stream
 from readmodels.balances import balance
 from readmodels.holds import HoldRow, holds
+from readmodels.log_roots import LogAt, log_at
 from readmodels.moments import Moment
 from readmodels.reading import PAGE_MAX, BookingOrder, Connection
 from readmodels.statements.building import (
@@ -23,12 +23,6 @@ from readmodels.statements.building import (
 )
 from readmodels.statements.canonical import Bank, StatedAccount, StatedHold, Statement
 from readmodels.transaction_filters import Filters
-
-# The events of a commit are recorded a microsecond apart.
-RECORDED_AT: Final = """
-    SELECT recorded_at + (%(position)s - first_position) * interval '1 microsecond'
-      FROM commits WHERE last_position >= %(position)s ORDER BY last_position LIMIT 1
-"""
 
 
 async def account_statement(
@@ -61,6 +55,7 @@ async def account_statement(
         return None
     held = await holds(connection, account_id, end)
     found = await _lines(connection, account_id, moment, booked_from, booked_to)
+    log = await _standing_on(connection, moment.known_at)
     return build_statement(
         bank,
         StatedAccount(account_id, row.reference, row.account_type, row.currency, tuple(holders)),
@@ -69,7 +64,8 @@ async def account_statement(
             booked_to=booked_to,
             as_of=moment.as_of,
             position=moment.known_at,
-            known_at=await _recorded_at(connection, moment.known_at),
+            root=log.root.hex(),
+            known_at=log.recorded_at,
         ),
         opening_balance=opening.balance,
         lines=[_line(line, account_id) for line in found],
@@ -101,12 +97,11 @@ async def _lines(
         before = (page[-1].booking_date, page[-1].position)
 
 
-async def _recorded_at(connection: Connection, position: int) -> dt.datetime:
-    row = await (await connection.execute(RECORDED_AT, {"position": position})).fetchone()
-    if row is None:
+async def _standing_on(connection: Connection, position: int) -> LogAt:
+    found = await log_at(connection, position)
+    if found is None:
         raise InconsistentStatement(f"the log has not come to position {position}")
-    recorded_at: dt.datetime = row[0]
-    return recorded_at
+    return found
 
 
 def _hold(row: HoldRow) -> StatedHold:

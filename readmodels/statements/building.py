@@ -4,6 +4,7 @@ What is refused here is never a customer's doing: it means that what was read co
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -24,6 +25,7 @@ from readmodels.statements.canonical import (
 
 # One statement is one document; more lines than this are several periods.
 ENTRIES_MAX: Final = 100_000
+ROOT: Final = re.compile(r"[0-9a-f]{64}")
 CHARGES: Final = ("fee", "interest_charged", "interest_credited", "tax_withheld")
 
 
@@ -58,13 +60,15 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Which days a statement is about, and how much of the log it rests on.
 
-    `known_at` is the instant at which the event at `position` was recorded.
+    `known_at` is the instant at which the event at `position` was recorded, `root` that of the tree over
+    the log up to there.
     """
 
     booked_from: dt.date
     booked_to: dt.date
     as_of: dt.date
     position: int
+    root: str
     known_at: dt.datetime
 
 
@@ -108,6 +112,7 @@ def build_statement(
         booked_to=standing.booked_to,
         as_of=standing.as_of,
         position=standing.position,
+        root=standing.root,
         known_at=_utc(standing.known_at),
         opening_balance=opening_balance,
         entries=entries,
@@ -131,6 +136,8 @@ def _check_standing(standing: Standing, number: int | None) -> None:
         )
     if standing.position < 1 or (number is not None and number < 1):
         raise InconsistentStatement("positions and numbers count from one")
+    if not ROOT.fullmatch(standing.root):
+        raise InconsistentStatement("a root is 64 hexadecimal digits")
 
 
 def _check_lines(lines: Sequence[Line], standing: Standing) -> None:

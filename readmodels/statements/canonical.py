@@ -133,8 +133,9 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The booked entries of an account from one booking date to another, both included.
 
     `number` is None until the statement is issued. It stands on `position`: everything the log held
-    up to there, which was at the instant `known_at`. `available` is what could be debited at the end
-    of the period, the unused overdraft limit included.
+    up to there, which was at the instant `known_at`. `root` is the hash of all that, in hexadecimal: the
+    root of the tree over the first `position` events. `available` is what could be debited at the end of
+    the period, the unused overdraft limit included.
     """
 
     form: str
@@ -145,6 +146,7 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     booked_to: dt.date
     as_of: dt.date
     position: int
+    root: str
     known_at: dt.datetime
     opening_balance: int
     entries: tuple[Entry, ...]

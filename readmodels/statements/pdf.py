@@ -95,6 +95,7 @@ def _on_paper(statement: Statement, sha256: str) -> dict[str, Any]:
         "known_at": f"{_date(statement.known_at)}, {statement.known_at:%H:%M:%S} UTC",
         "position": f"{statement.position:,}",
         "sha256": sha256,
+        "root": statement.root,
         "bank": {
             "name": paper_text(statement.bank.name),
             "bic": statement.bank.bic,

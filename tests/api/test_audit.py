@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from daybook import daybook_verify
 from daybook.evidence.checkpoint_keys import CheckpointKeys
 from daybook.evidence.signed_note import checked_checkpoint
 from ledger.log_tree import check_consistency, check_inclusion
@@ -144,6 +145,95 @@ def test_an_issued_statement_has_a_proof_that_its_bytes_were_issued(
         [raw(each) for each in proof["path"]],
     )
     assert stranger.status_code == 404
+
+
+def verified(
+    api: RunningApi, statement: bytes, proof: dict[str, Any], *held: dict[str, Any]
+) -> Any:
+    """What the auditor's own program says of the statement and its proof, offline."""
+    keys = CheckpointKeys(api.keys.parent / "keys", origin=ORIGIN, now=0).verifier_keys()
+    return daybook_verify.check_proof(
+        json.dumps(proof).encode(),
+        statement,
+        daybook_verify.read_keys("\n".join(map(str, keys))),
+        None,
+        [each["note"].encode() for each in held],
+    )
+
+
+def test_a_statement_is_proved_without_the_log(
+    api: RunningApi, auditor: Person, holder: Person
+) -> None:
+    teller = api.person("teller")
+    account_id = api.account(holder, 10)
+    late = {"amount": 5, "booking_date": "2026-01-20", "reason": "found"}
+    teller.post(f"/accounts/{account_id}/deposit", late)
+    account = f"/accounts/{account_id}"
+    january = {"from": "2026-01-01", "to": "2026-01-31"}
+    february = {"from": "2026-02-01", "to": "2026-02-28"}
+    before = {"from": "2025-12-01", "to": "2025-12-31"}
+    for period, carried in ((january, False), (february, False), (before, True)):
+        issued = holder.post(f"{account}/statements", period).json()
+        document = auditor.get(f"/statements/{issued['statement_id']}").content
+        # The log grows: the way from the statement to the checkpoint gets longer.
+        holder.post(f"{account}/deposit", {"amount": 1})
+        auditor.get("/audit/proofs/inclusion", position=issued["position"] + 1)
+
+        proof = auditor.get(f"/statements/{issued['statement_id']}/proof").json()
+        told = verified(api, document, proof, proof["checkpoint"])
+
+        assert told["statement"] == f"{issued['number']} of account-{account_id}"
+        assert told["sha256"] == issued["sha256"] == proof["sha256"]
+        assert told["position"] == issued["known_at"] < told["signed_events"]
+        assert told["opening_balance_carried"] == (period != february)
+        assert told["closing_balance_carried"] == carried
+        with pytest.raises(daybook_verify.Wrong, match="event of issue is not that"):
+            verified(api, document.replace(b'"EUR"', b'"USD"', 1), proof)
+
+
+def test_a_statement_is_proved_under_the_checkpoint_that_is_held(
+    api: RunningApi, auditor: Person, holder: Person
+) -> None:
+    account_id = api.account(holder, 10)
+    period = {"from": "2026-01-01", "to": "2026-01-31"}
+    issued = holder.post(f"/accounts/{account_id}/statements", period).json()
+    path = f"/statements/{issued['statement_id']}"
+    document = holder.get(path).content
+    held = auditor.get(f"{path}/proof").json()["checkpoint"]
+    deposit = holder.post(f"/accounts/{account_id}/deposit", {"amount": 1}).json()
+    newest = auditor.get("/audit/proofs/inclusion", position=deposit["position"]).json()
+
+    proof = holder.get(f"{path}/proof", size=held["size"]).json()
+    newer = holder.get(f"{path}/proof").json()
+    too_old = holder.get(f"{path}/proof", size=issued["position"] - 1)
+    stranger = api.person().get(f"{path}/proof")
+
+    assert verified(api, document, proof, held)["signed_events"] == held["size"]
+    assert newer["checkpoint"]["size"] >= newest["checkpoint"]["size"] > held["size"]
+    with pytest.raises(daybook_verify.Wrong, match="is held"):
+        verified(api, document, newer, held)
+    assert (too_old.status_code, too_old.json()["code"]) == (400, "parameter-refused")
+    assert stranger.status_code == 404
+
+
+def test_a_holder_is_not_shown_who_booked_it_in_a_proof(
+    api: RunningApi, auditor: Person, holder: Person
+) -> None:
+    account_id = api.account(holder)
+    booked = {"amount": 5, "booking_date": "2026-01-20", "reason": "found"}
+    api.person("teller").post(f"/accounts/{account_id}/deposit", booked)
+    period = {"from": "2026-01-01", "to": "2026-01-31"}
+    issued = holder.post(f"/accounts/{account_id}/statements", period).json()
+    path = f"/statements/{issued['statement_id']}/proof"
+
+    theirs, hers = holder.get(path).json(), auditor.get(path).json()
+
+    assert theirs["closing"]["event"] is None
+    assert theirs["issued"]["event"]["tag"] == "statement.issued.1"
+    assert hers["closing"]["event"]["tag"] == "account.deposited.1"
+    assert hers["closing"]["leaf_hash"] == theirs["closing"]["leaf_hash"]
+    with pytest.raises(daybook_verify.Wrong, match="hides an event"):
+        verified(api, holder.get(f"/statements/{issued['statement_id']}").content, theirs)
 
 
 def test_a_transaction_is_explained_from_the_request_to_the_proof(

@@ -19,7 +19,14 @@ def stated(position: int, opening: int, entries: dict[int, int]) -> Statement:
     return build_statement(
         Bank("Daybook Bank", "DAYBCZPP", (), None),
         StatedAccount(1, None, "checking", "EUR", ()),
-        Standing(booked_from=FIRST, booked_to=LAST, as_of=LAST, position=position, known_at=AT),
+        Standing(
+            booked_from=FIRST,
+            booked_to=LAST,
+            as_of=LAST,
+            position=position,
+            root="0" * 64,
+            known_at=AT,
+        ),
         opening_balance=opening,
         lines=[
             Line(

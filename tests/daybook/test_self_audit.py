@@ -348,6 +348,60 @@ def test_the_bank_goes_on_beside_an_audit_that_found_damage(busy: str) -> None:
         assert bank.submit(withdraw(1, 1)).status == 201
 
 
+# --- Requests and answers
+
+COMMAND_DAMAGES = {
+    "a request": (
+        "UPDATE commands SET request = request || ' ' WHERE position = %s",
+        "is not the one that was committed",
+    ),
+    "an answer": (
+        """UPDATE commands SET answer = convert_to(replace(convert_from(answer, 'UTF8'), '0', '1'),
+           'UTF8') WHERE position = %s""",
+        "is not the one that was committed",
+    ),
+    "a status": ("UPDATE commands SET status = 202 WHERE position = %s", "is not the one"),
+    "a position": (
+        "UPDATE commands SET position = position + 1 WHERE position = %s",
+        "is not the one that was committed",
+    ),
+    "a principal": ("UPDATE commands SET principal = 'x' WHERE position = %s", "is not the one"),
+    "a key": ("UPDATE commands SET key = 'x' WHERE position = %s", "no event tells of"),
+    "a record": ("DELETE FROM commands WHERE position = %s", "is missing"),
+    "one more record": (
+        """INSERT INTO commands SELECT 'x', key, fingerprint, request, status, answer, position
+             FROM commands WHERE position = %s""",
+        "no event tells of",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", COMMAND_DAMAGES)
+def test_a_request_or_an_answer_that_was_changed_is_found_and_the_books_stand(
+    busy: str, damage: str
+) -> None:
+    statement, said_of_it = COMMAND_DAMAGES[damage]
+    with damaging(busy) as connection:
+        row = connection.execute(
+            "SELECT position, count(*) OVER () FROM commands WHERE position IS NOT NULL"
+            " ORDER BY position DESC OFFSET 5 LIMIT 1"
+        ).fetchone()
+        assert row is not None
+        position, commands = row
+        sound = audit(busy)
+        assert connection.execute(statement.encode(), [position]).rowcount == 1
+
+    found = audit(busy)
+
+    assert (sound.verdict, sound.vouched_commands) == ("agrees", commands)
+    assert found.verdict == "log damaged"
+    assert checks(found) == {"commands"}
+    assert any(said_of_it in finding.detail for finding in found.findings)
+    assert abs(found.findings[0].position - position) <= 1
+    assert f"{found.vouched_commands:,} commands with request and answer" in said(found)[0]
+    read(busy, lambda c: check_stream(c, "account-1", 10_000))
+
+
 # --- In the background
 
 

@@ -54,10 +54,39 @@ def root(leaves: Sequence[bytes]) -> bytes:
         return sha256(b"").digest()
     if len(leaves) == 1:
         return leaves[0]
-    half = 1
-    while half * 2 < len(leaves):
-        half *= 2
+    half = split(len(leaves))
     return sha256(b"\x01" + root(leaves[:half]) + root(leaves[half:])).digest()
+
+
+def inclusion(number: int, leaves: Sequence[bytes]) -> list[bytes]:
+    """The audit path of a leaf (RFC 6962, 2.1.1), by the definition."""
+    if len(leaves) == 1:
+        return []
+    half = split(len(leaves))
+    if number < half:
+        return [*inclusion(number, leaves[:half]), root(leaves[half:])]
+    return [*inclusion(number - half, leaves[half:]), root(leaves[:half])]
+
+
+def consistency(old: int, leaves: Sequence[bytes], whole: bool = True) -> list[bytes]:
+    """The proof that the first leaves are the beginning of all (RFC 6962, 2.1.2), by the definition."""
+    if old == len(leaves):
+        return [] if whole else [root(leaves)]
+    half = split(len(leaves))
+    if old <= half:
+        return [*consistency(old, leaves[:half], whole), root(leaves[half:])]
+    return [*consistency(old - half, leaves[half:], False), root(leaves[:half])]
+
+
+def split(size: int) -> int:
+    half = 1
+    while half * 2 < size:
+        half *= 2
+    return half
+
+
+def base64_of(hashes: Sequence[bytes]) -> list[str]:
+    return [base64.b64encode(each).decode() for each in hashes]
 
 
 class MadeLog:
@@ -132,6 +161,19 @@ class MadeLog:
         text = change(f"{ORIGIN}\n{size}\n{digest}\nrecorded {recorded}\n")
         return (text + "\n" + "".join(k.line(text) for k in signers or (LOG_KEY,))).encode()
 
+    def root(self, size: int) -> bytes:
+        return root(self.leaves()[:size])
+
+    def event_proof(self, position: int, size: int | None = None) -> dict[str, Any]:
+        """As the bank gives it: the event with the text of its state, and its path."""
+        row, leaves = self.rows[position - 1], self.leaves()[:size]
+        return {
+            "position": position,
+            "leaf_hash": base64_of([leaves[position - 1]])[0],
+            "event": {**row, "state": self.raw_states()[position - 1].decode()},
+            "path": base64_of(inclusion(position - 1, leaves)),
+        }
+
 
 def cash(stream: str, side: str, amount: int, currency: str = "EUR") -> list[Any]:
     """The postings of a deposit (C) or a withdrawal (D)."""
@@ -174,7 +216,7 @@ def small_bank() -> MadeLog:
     return log
 
 
-def statement_of_account_1() -> dict[str, Any]:
+def statement_of_account_1(position: int = 5) -> dict[str, Any]:
     """The statement of March of account 1 of the small bank, as far as a verifier looks at it."""
 
     def entry(position: int, side: str, amount: float, balance: float) -> dict[str, Any]:
@@ -191,6 +233,8 @@ def statement_of_account_1() -> dict[str, Any]:
         "number": 1,
         "booked_from": "2024-03-01",
         "booked_to": "2024-03-31",
+        "position": position,
+        "root": root(small_bank().leaves()[:position]).hex(),
         "opening_balance": 0.0,
         "entries": [entry(3, "credit", 100.0, 100.0), entry(4, "debit", 25.0, 75.0)],
         "closing_balance": 75.0,
@@ -200,7 +244,7 @@ def statement_of_account_1() -> dict[str, Any]:
 def two_decimals(statement: dict[str, Any]) -> bytes:
     """As JSON whose amounts have two decimals each."""
     text = compact(statement).decode()
-    for amount in ("0.0", "100.0", "25.0", "75.0", "10.0", "85.0", "65.0"):
+    for amount in ("0.0", "100.0", "25.0", "75.0", "10.0", "85.0", "65.0", "90.0", "-25.0", "50.0"):
         for end in (",", "}"):
             text = text.replace(f":{amount}{end}", f":{amount}0{end}")
     return text.encode()
@@ -210,6 +254,45 @@ def with_statement(raw: bytes, *, known_at: int = 5, stream: str = "statements-1
     """The small bank, with a statement of these bytes issued as event 6."""
     fact = {"number": 1, "known_at": known_at, "sha256": sha256(raw).hexdigest()}
     return small_bank().add(stream, "statement.issued.1", fact)
+
+
+def proof_of(
+    log: MadeLog, raw: bytes, *, opening: int = 1, closing: int = 4, issued: int = 6, **more: Any
+) -> dict[str, Any]:
+    """The proof of a statement of these bytes, under a checkpoint over the whole log."""
+    said = json.loads(raw)
+    return {
+        "consistency": base64_of(consistency(said["position"], log.leaves())),
+        "opening": log.event_proof(opening),
+        "closing": log.event_proof(closing),
+        "issued": log.event_proof(issued),
+        "checkpoint": {"note": log.checkpoint().decode()},
+        **more,
+    }
+
+
+def record(
+    key: str, position: int | None, *, status: int = 201, answer: str = '{"a":"ž"}', **more: Any
+) -> dict[str, Any]:
+    """What teller 3 asked under a key and was answered, as it is exported."""
+    said = {"principal": "teller-3", "key": key, "status": status, "position": position}
+    return {**said, "request": '{"call":"x"}', "answer": answer, **more}
+
+
+def record_hash(said: dict[str, Any]) -> str:
+    numbers = f"{said['status']}\n{said['position'] or 0}"
+    text = f"1\n{said['principal']}\n{said['key']}\n{numbers}\n{said['request']}\n{said['answer']}"
+    return base64.b64encode(sha256(text.encode()).digest()).decode()
+
+
+def with_records() -> tuple[MadeLog, list[dict[str, Any]]]:
+    """The small bank, whose deposit and transfer were commands, as was a refusal that is event 6."""
+    log = small_bank()
+    said = [record("key-3", 3), record("key-4", 5), record("key-6", None, status=409)]
+    log.add("audit-trail", "access.command-refused.1", {}, command_id="key-6")
+    for event, each in zip((3, 4, 6), said, strict=True):
+        log.rows[event - 1]["state"]["command_hash"] = record_hash(each)
+    return log, said
 
 
 def with_seal(

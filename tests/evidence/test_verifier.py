@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from daybook import daybook_verify
 from tests.evidence.made_logs import LOG_KEY, small_bank, statement_of_account_1, two_decimals
+from tests.evidence.proof_cases import proof_cases
 from tests.evidence.verifier_cases import all_cases, failures
 
 SOURCE = Path(daybook_verify.__file__)
-CASES = all_cases()
+CASES = [*all_cases(), *proof_cases()]
 
 # Published test vectors of RFC 8032, section 7.1: secret key, message.
 VECTORS = [
@@ -95,6 +96,56 @@ FAULTS = [
     ('* (1 if entry["side"] == "credit" else -1)', ""),
     ('said["number"] != fact["number"]', "False"),
     ("if type(state.get(name)) is not str or not state[name]:", "if name not in state:"),
+    ("position != known_at or roots.get(position) != root", "roots.get(position) != root"),
+    ("position != known_at or roots.get(position) != root", "position != known_at"),
+    ('b"\\x01" + left + right', 'b"\\x01" + right + left'),
+    ("        if number & 1 or number == last:\n            digest", "        if number & 1:\n            digest"),
+    ("        if number & 1 or number == last:\n            before", "        if number & 1:\n            before"),
+    ("            while not number & 1 and number:\n                number, last = number >> 1, last >> 1\n        else:\n            digest", "        else:\n            digest"),
+    ("            while not number & 1 and number:\n                number, last = number >> 1, last >> 1\n        else:\n            after", "        else:\n            after"),
+    ("if not last and digest == root:", "if not last:"),
+    ("if not 0 <= number < size:", "if False:"),
+    ("if not 0 < old <= size:", "if False:"),
+    ("list(path) if old & (old - 1) else", "list(path) if False else"),
+    ("if not hashes or any(len(digest) != 32 for digest in hashes):", "if not hashes:"),
+    ("before == old_root and after == root", "before == old_root"),
+    ("before == old_root and after == root", "after == root"),
+    ("    while number & 1:\n        number, last = number >> 1, last >> 1\n", ""),
+    ("check_order(sorted([checkpoint, *others], key=lambda c: c[\"size\"]))", "pass"),
+    ("if others and checkpoint[\"size\"] not in [other[\"size\"] for other in others]:", "if False:"),
+    ("fact[\"sha256\"], fact[\"known_at\"]", "hashlib.sha256(statement).hexdigest(), fact[\"known_at\"]"),
+    ("fact[\"number\"], fact[\"sha256\"]", "said[\"number\"], fact[\"sha256\"]"),
+    ("fact[\"known_at\"]\n", "position\n"),
+    ("event[\"stream\"], event[\"tag\"]", "account.replace(\"account-\", \"statements-\"), event[\"tag\"]"),
+    ("minor_units(entry[\"balance\"]) != balance\n", "False\n"),
+    ("or place <= before\n", "\n"),
+    ("or place[1] > said[\"position\"]\n", "\n"),
+    ("or not said[\"booked_from\"] <= place[0] <= said[\"booked_to\"]", ""),
+    ("    if minor_units(said[\"closing_balance\"]) != balance:\n        raise Wrong(\"the", "    if False:\n        raise Wrong(\"the"),
+    ("event[\"stream\"] != account or places", "places"),
+    ("or places[end] > position:", ":"),
+    ("booked < day if end == \"opening\" else booked <= day", "booked <= day"),
+    ("booked < day if end == \"opening\" else booked <= day", "end != \"opening\" or booked < day"),
+    ("if moved[end] is None and event[\"version\"] != 1:", "if False:"),
+    ("if moved[\"opening\"] is None and balances[\"opening\"]:", "if False:"),
+    ("ends_well = places[\"closing\"] == places[\"opening\"]", "ends_well = True"),
+    ("== (last[\"position\"], amount)", "== (places[\"closing\"], amount)"),
+    ("== (last[\"position\"], amount)", "== (last[\"position\"], moved[\"closing\"])"),
+    ("ends_well and state[\"booking_date\"] == last[\"booking_date\"]", "ends_well"),
+    ("== (number // 1000 in (1, 5))", "!= (number // 1000 in (1, 5))"),
+    ("if event is None:", "if False:"),
+    ("        elif position <= events:", "        elif False:"),
+    ("    if vouched:\n", "    if False:\n"),
+    ("vouched.pop(command_hash(said), None)", "vouched.get(command_hash(said))"),
+    ("        elif position is None:\n            refused", "        elif True:\n            refused"),
+    ("str(status), str(position),", "str(position),"),
+    ("str(status), str(position),", "str(status),"),
+    ('(said["principal"], said["key"], ', '(said["key"], '),
+    ('(said["principal"], said["key"], ', '(said["principal"], '),
+    (', *texts, said["answer"])', ", *texts)"),
+    ('str(position), said["request"])', "str(position))"),
+    ("if type(status) is not int or type(position) is not int:", "if False:"),
+    ("            said = read_state(line.rstrip(b\"\\n\"))", "            said = json.loads(line)"),
 ]  # fmt: skip
 
 

@@ -21,11 +21,14 @@ from tests.evidence.made_logs import (
     Key,
     MadeLog,
     cash,
+    compact,
     received,
+    record,
     sent,
     small_bank,
     statement_of_account_1,
     two_decimals,
+    with_records,
     with_seal,
     with_statement,
 )
@@ -42,6 +45,9 @@ class Case(NamedTuple):
     witnesses: str | None = None
     statements: Sequence[bytes] = ()
     report: Mapping[str, Any] = MappingProxyType({})
+    commands: Sequence[bytes] | None = None
+    # The statement is checked by this alone, without the lines.
+    proof: bytes | None = None
 
 
 def outcome(verifier: ModuleType, case: Case) -> Any:
@@ -49,7 +55,12 @@ def outcome(verifier: ModuleType, case: Case) -> Any:
     try:
         witnesses = verifier.read_keys(case.witnesses) if case.witnesses else None
         keys = verifier.read_keys(case.keys)
-        return verifier.verify(case.lines, case.checkpoints, keys, witnesses, case.statements)
+        if case.proof is not None:
+            (statement,) = case.statements
+            return verifier.check_proof(case.proof, statement, keys, witnesses, case.checkpoints)
+        return verifier.verify(
+            case.lines, case.checkpoints, keys, witnesses, case.statements, case.commands
+        )
     except verifier.Wrong as wrong:
         return wrong.index, wrong.why
 
@@ -88,6 +99,7 @@ def all_cases() -> list[Case]:
         *event_cases(),
         *entry_cases(),
         *figure_cases(),
+        *command_cases(),
     ]
 
 
@@ -461,6 +473,10 @@ def figure_cases() -> list[Case]:
     )
     others = [[1010, "EUR", 10001, 0], *TRIAL_BALANCE[1:]]
     statement = two_decimals(statement_of_account_1())
+    earlier = two_decimals(statement_of_account_1(4))
+    less = two_decimals(statement_of_account_1(3))
+    elsewhere = two_decimals({**statement_of_account_1(), "root": "ab" * 32})
+    nowhere = two_decimals({**statement_of_account_1(), "root": "x"})
     return [
         signed("money stays in transit", half, (None, "leaves -1 EUR in transit")),
         signed("money stays in transit between two transactions", gone_on, (7, "in transit")),
@@ -479,9 +495,53 @@ def figure_cases() -> list[Case]:
         signed("a statement that was not issued", small_bank(), (None, "has not issued"), statements=[statement]),
         signed("a statement of another account", with_statement(statement, stream="statements-2"), (None, "not the one that was issued"), statements=[statement]),
         *_false_statements(),
-        signed("a statement as it was known", with_statement(statement, known_at=4), statements=[statement]),
-        signed("a statement that stands on less", with_statement(statement, known_at=3), (None, "not the entries"), statements=[statement]),
+        signed("a statement as it was known", with_statement(earlier, known_at=4), statements=[earlier]),
+        signed("a statement that stands on less", with_statement(less, known_at=3), (None, "not the entries"), statements=[less]),
+        signed("a statement of another position", with_statement(statement, known_at=4), (None, "does not stand on this log"), statements=[statement]),
+        signed("a statement on another log", with_statement(elsewhere), (None, "does not stand on this log"), statements=[elsewhere]),
+        signed("a statement on no log", with_statement(nowhere), (None, "on which log it stands"), statements=[nowhere]),
         signed("what is no statement", small_bank(), (None, "not the JSON"), statements=[b"[]"]),
+    ]  # fmt: skip
+
+
+def command_cases() -> list[Case]:
+    log, records = with_records()
+    refusal = record("key-7", None, status=422)
+
+    def told(name: str, said: Sequence[Any], wrong: Any = None, **more: Any) -> Case:
+        lines = [each if isinstance(each, bytes) else compact(each) + b"\n" for each in said]
+        return signed(name, log, wrong, commands=lines, **more)
+
+    def changed(field: str, value: Any) -> Case:
+        altered = [records[0], {**records[1], field: value}, records[2]]
+        return told(
+            f"another {field} of a command", altered, (5, "line 2 of the commands is not what")
+        )
+
+    report = {"vouched_commands": 3, "refusals_without_event": 0}
+    form = "is not that of one"
+    return [
+        told("requests and answers", records, report=report),
+        told("requests and answers in another order", records[::-1], report=report),
+        told("a refusal without an event", [*records, refusal], report={**report, "refusals_without_event": 1}),
+        told("a command of later", [*records, record("key-9", 7)], report=report),
+        signed("a log whose commands are not given", log, report={"events": 6}),
+        changed("principal", "teller-4"),
+        changed("key", "key-5"),
+        changed("status", 200),
+        changed("request", '{"call":"y"}'),
+        changed("answer", '{"a":"z"}'),
+        told("another position of a command", [records[0], {**records[1], "position": 4}, records[2]], (4, "line 2 of the commands")),
+        told("a refusal that was changed", [*records[:2], {**records[2], "status": 404}], (6, "the record of the command of this event is missing")),
+        told("a record that is missing", records[1:], (3, "the record of the command of this event is missing")),
+        told("no record", [], (3, "is missing")),
+        told("a record twice", [records[0], *records], (3, "line 2 of the commands is not what")),
+        told("a record more", [*records, record("key-1", 1)], (1, "line 4 of the commands is not what")),
+        told("a record of no form", [b"{}\n"], (None, form)),
+        told("a record that is no JSON", [b"x"], (None, form)),
+        told("a record in another form", [compact(records[0]).replace(b":3,", b": 3,")], (None, form)),
+        told("a status that is none", [{**records[0], "status": "201"}], (None, form)),
+        told("a position in words", [{**records[0], "position": "3"}], (None, form)),
     ]  # fmt: skip
 
 

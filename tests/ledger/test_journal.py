@@ -13,7 +13,16 @@ from application.event_store import TagMapper
 from domain.facts import FACTS, Fact, stored_as
 from domain.money import MINOR_UNITS_MAX
 from ledger.chart_of_accounts import CHART
-from ledger.journal import Posting, Unbalanced, UnknownTag, decode, encode, entry_of, mirrored
+from ledger.journal import (
+    Posting,
+    Unbalanced,
+    UnknownTag,
+    decode,
+    encode,
+    entry_of,
+    mirrored,
+    vouching,
+)
 from tests.ledger.samples import SAMPLES
 
 ledger_accounts = st.sampled_from(sorted(CHART))
@@ -150,3 +159,11 @@ def test_two_facts_cannot_share_a_tag() -> None:
 
     with pytest.raises(TypeError, match="taken by Deposited"):
         stored_as("account.deposited.1")(Other)
+
+
+def test_a_command_hash_is_the_last_field_whoever_adds_it() -> None:
+    event = SAMPLES["account.deposited.1"].event
+    vouched = vouching(encode(event), b"aGFzaA==")
+
+    assert vouched == encode(msgspec.structs.replace(event, command_hash="aGFzaA=="))
+    assert decode("account.deposited.1", vouched).command_hash == "aGFzaA=="

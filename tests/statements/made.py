@@ -22,6 +22,7 @@ BANK = Bank(
 FIRST, LAST = dt.date(2026, 3, 1), dt.date(2026, 3, 31)
 KNOWN_AT = dt.datetime(2026, 4, 1, 0, 0, 3, 120_000, tzinfo=dt.UTC)
 POSITION = 10**9
+ROOT = "0123456789abcdef" * 4
 AWKWARD = (
     "Coffee ☕ and cake 🍰",
     'She said "fine", twice',
@@ -123,7 +124,12 @@ def statement_of(found: list[Line], opening: int = 0, **more: Any) -> Statement:
         "bank": BANK,
         "account": account,
         "standing": Standing(
-            booked_from=FIRST, booked_to=LAST, as_of=LAST, position=POSITION, known_at=KNOWN_AT
+            booked_from=FIRST,
+            booked_to=LAST,
+            as_of=LAST,
+            position=POSITION,
+            root=ROOT,
+            known_at=KNOWN_AT,
         ),
         "opening_balance": opening,
         "lines": found,

@@ -22,15 +22,16 @@ from tests.statements.made import (
     KNOWN_AT,
     LAST,
     POSITION,
+    ROOT,
     line,
     months_lines,
     statement_of,
     statements,
 )
 
-ROOT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[2]
 # Of the statement below, computed once and kept: it must be the same for ever and everywhere.
-DIGEST = "5eb92cc73b44ce128f23d603aa142c7f039c39ebbefd0c34295dcdf1ee1c98db"
+DIGEST = "99e10112cfb0ff9320fbbaee973f044ef00a0d20a84c1e1966a15c3bc37d647d"
 
 
 def kept() -> Statement:
@@ -91,6 +92,7 @@ def test_an_instant_is_said_in_utc_wherever_it_was_read(statement: Statement, ho
         booked_to=LAST,
         as_of=LAST,
         position=POSITION,
+        root=ROOT,
         known_at=KNOWN_AT.astimezone(zone),
     )
     moved = line(1, 5, recorded_at=KNOWN_AT.astimezone(zone))
@@ -113,7 +115,7 @@ def test_the_bytes_are_the_same_in_another_zone_and_locale(
         "from tests.statements.test_canonical import kept\n"
         "print(digest(encode(kept())))\n"
     )
-    path = f"{ROOT}{os.pathsep}{ROOT / 'http'}"
+    path = f"{PROJECT}{os.pathsep}{PROJECT / 'http'}"
     environ = {"TZ": zone, "LANG": language, "LC_ALL": language, "PYTHONPATH": path}
 
     said = subprocess.run(
@@ -159,12 +161,19 @@ def test_what_contradicts_itself_is_no_statement(found: list[Line], more: dict[s
         {"booked_from": LAST, "booked_to": FIRST},
         {"as_of": LAST - dt.timedelta(1)},
         {"position": 0},
+        {"root": "0" * 63},
+        {"root": "G" * 64},
         {"known_at": KNOWN_AT.replace(tzinfo=None)},
     ],
 )
 def test_a_period_that_cannot_be_is_refused(change: dict[str, object]) -> None:
     standing = Standing(
-        booked_from=FIRST, booked_to=LAST, as_of=LAST, position=POSITION, known_at=KNOWN_AT
+        booked_from=FIRST,
+        booked_to=LAST,
+        as_of=LAST,
+        position=POSITION,
+        root=ROOT,
+        known_at=KNOWN_AT,
     )
 
     with pytest.raises(InconsistentStatement):
