@@ -8,6 +8,7 @@ from application.books import Books, Command, Transaction
 from application.commands import Ask, Details, canonical, check_text
 from application.payment_places import Place, payment_command, posted_on_both, three
 from domain.bills import refunds
+from domain.bills.bill_facts import RefundEnded
 from domain.bills.biller import RefundLost, RefundRepaid
 from domain.bills.payments import OnAccount
 from domain.money import minor_units_of
@@ -68,8 +69,9 @@ def refund_received(ask: Ask, place: Place, amount: Decimal) -> Command:
         repaid = RefundRepaid(
             terms=terms, payment_id=place.payment_id, amount=minor_units, currency=currency
         )
-        # Where the account is given nothing, it was the bank that was paid back.
-        return posted_on_both(books, ask, place, made, [] if made.account else [repaid])
+        # Where what was advanced is owed no more, it was the bank that was paid back.
+        to_the_bank = isinstance(made.bill[0], RefundEnded)
+        return posted_on_both(books, ask, place, made, [repaid] if to_the_bank else [])
 
     return payment_command(ask, "payments/refund-received", place, decide, amount=canonical(amount))
 
@@ -93,6 +95,23 @@ def refund_lost(ask: Ask, place: Place, amount: Decimal, reason: str | None) -> 
     return payment_command(
         ask, "payments/refund-lost", place, decide, amount=canonical(amount), reason=reason
     )
+
+
+def refund_claimed(ask: Ask, place: Place, amount: Decimal | None, reason: str | None) -> Command:
+    """Pay out in cash what waited because the account was closed: all of it, or `amount`."""
+
+    def decide(books: Books) -> list[Transaction]:
+        check_text("reason", reason)
+        bill = bill_in(books, place.bill_id)
+        waiting = bill.payment(place.payment_id).unclaimed
+        part = waiting if amount is None else minor_units_of(amount, bill.standing.currency)
+        facts = refunds.refund_claimed(bill, place.payment_id, part)
+        return posted_on_both(
+            books, ask, place, OnAccount(facts, []), details=Details(reason=reason)
+        )
+
+    said = {"amount": None if amount is None else canonical(amount), "reason": reason}
+    return payment_command(ask, "payments/refund-claimed", place, decide, **said)
 
 
 def give_back(books: Books, ask: Ask, place: Place, *, details: Details) -> list[Transaction]:

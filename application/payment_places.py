@@ -20,6 +20,7 @@ from domain.bills.bill_movements import FeeRefunded
 from domain.bills.bill_refusals import PaymentCarriedOver, PaymentNotFound
 from domain.bills.biller import BillerFact, BillerTerms
 from domain.bills.payments import OnAccount
+from ledger.bill_posting_rules import entry_for_bill
 
 # The category of the bank's own fees.
 FEES: Final = "fees"
@@ -127,7 +128,7 @@ def posted_on_both(
     books.post(posted, place.account_id, [fact for fact in made.account if fact not in fees])
     if on_biller:
         add_to_biller(books, posted, place.biller_id, on_biller)
-    books.add(posted, bills.stream_of(place.bill_id), made.bill)
+    books.add(posted, bills.stream_of(place.bill_id), made.bill, entry_for_bill)
     if not fees:
         return [posted]
     fee = fee_transaction(posted, place, "Fee returned for")

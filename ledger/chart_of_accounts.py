@@ -97,7 +97,7 @@ CHART: Final[dict[int, LedgerAccount]] = {
         LedgerAccount(LOAN_OVERPAYMENTS, "Loan overpayments", "liability", True),
         LedgerAccount(TAX_WITHHELD, "Tax withheld", "liability"),
         LedgerAccount(DEFERRED_LOAN_FEES, "Fees for making loans, deferred", "liability", True),
-        LedgerAccount(SUSPENSE, "Suspense, owed to somebody", "liability"),
+        LedgerAccount(SUSPENSE, "Suspense, owed to somebody", "liability", True),
         LedgerAccount(3010, "Share capital", "equity"),
         LedgerAccount(RETAINED_EARNINGS, "Retained earnings", "equity"),
         LedgerAccount(LOAN_INTEREST_INCOME, "Interest income from loans", "income"),

@@ -33,7 +33,7 @@ def interest_entry(fact: InterestFact, stream: str) -> Entry:
     else:
         # The account of a closed one takes nothing: it waits in suspense, or is let go.
         is_open = isinstance(fact, Capitalised)
-        to: _Side = (TRANSFERS_IN_TRANSIT if is_open else SUSPENSE, None)
+        to: _Side = (TRANSFERS_IN_TRANSIT, None) if is_open else (SUSPENSE, stream)
         of: _Side = (TRANSFERS_IN_TRANSIT if is_open else OVERDRAFT_INTEREST_INCOME, None)
         pairs = ((payable, to, fact.credit), (of, receivable, fact.debit))
     postings: list[Posting] = []

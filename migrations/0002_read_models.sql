@@ -369,7 +369,7 @@ CREATE INDEX autopay_rules_user ON readmodels.autopay_rules (user_id, autopay_id
 
 -- What there is to do about a bill, one row each, as it stands now: `payable` may still be paid,
 -- `late_fee_due` says that it is open and has had no late fee, and `settles_on` is the first day on
--- which a payment of it is due to its biller.
+-- which a payment of it is due to its biller. `unclaimed` was given back and waits for the customer.
 CREATE TABLE readmodels.bill_dues (
     bill_id bigint NOT NULL,
     biller_id bigint NOT NULL,
@@ -377,7 +377,8 @@ CREATE TABLE readmodels.bill_dues (
     due_date date NOT NULL,
     payable bigint NOT NULL,
     late_fee_due boolean NOT NULL,
-    settles_on date
+    settles_on date,
+    unclaimed bigint NOT NULL
 );
 CREATE UNIQUE INDEX bill_dues_bill ON readmodels.bill_dues (bill_id);
 CREATE INDEX bill_dues_payable ON readmodels.bill_dues (user_id, due_date) WHERE payable > 0;

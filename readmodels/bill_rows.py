@@ -31,6 +31,7 @@ class Due(NamedTuple):
     payable: int
     late_fee_due: bool
     settles_on: dt.date | None
+    unclaimed: int
 
 
 class BillRows:
@@ -106,6 +107,7 @@ def _due(bill_id: int, standing: Standing) -> Due:
         standing.payable if is_open else 0,
         is_open and standing.open_amount > 0 and standing.late_fees == 0,
         min(settling, default=None),
+        sum(payment.unclaimed for payment in standing.payments),
     )
 
 

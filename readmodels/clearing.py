@@ -2,7 +2,7 @@
 
 What is owed to billers (2410) is told from the payments that were captured and not settled, and not from
 its lines, so that the sum of the items is a second reckoning of the balance. What is owed to the bank
-(1510) is an item for each payment and each work item. What the bank has with gateways (1120) never
+(1510) is an item for each payment and each work item, and so is what waits to be claimed (2910). What the bank has with gateways (1120) never
 returns to zero by itself: it is told by day and by what moved it.
 """
 
@@ -12,7 +12,12 @@ from typing import Final, NamedTuple
 import msgspec
 
 from domain.bills.bill_facts import Payment, Standing
-from ledger.chart_of_accounts import BILLERS_PAYABLE, GATEWAY_NOSTRO, REFUNDS_RECEIVABLE
+from ledger.chart_of_accounts import (
+    BILLERS_PAYABLE,
+    GATEWAY_NOSTRO,
+    REFUNDS_RECEIVABLE,
+    SUSPENSE,
+)
 from readmodels.moments import resolve
 from readmodels.reading import Connection
 from readmodels.trial_balance import trial_balance
@@ -111,6 +116,7 @@ async def clearing(connection: Connection, today: dt.date, now: dt.datetime) -> 
         items = [
             *await _owed(connection),
             *await _grouped(connection, RECEIVABLE, REFUNDS_RECEIVABLE),
+            *await _grouped(connection, RECEIVABLE, SUSPENSE),
             *await _grouped(connection, NOSTRO, GATEWAY_NOSTRO),
         ]
         lines = await trial_balance(connection, moment)
@@ -121,7 +127,7 @@ async def clearing(connection: Connection, today: dt.date, now: dt.datetime) -> 
     balances = {
         (line.ledger_account, line.currency): line.debits - line.credits
         for line in lines
-        if line.ledger_account in (BILLERS_PAYABLE, REFUNDS_RECEIVABLE, GATEWAY_NOSTRO)
+        if line.ledger_account in (BILLERS_PAYABLE, REFUNDS_RECEIVABLE, SUSPENSE, GATEWAY_NOSTRO)
     }
     return Clearing(
         moment.known_at,

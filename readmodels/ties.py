@@ -25,7 +25,7 @@ LOANS: Final = """
       FROM readmodels.loans l WHERE l.borrower = %s ORDER BY l.loan_id
 """
 
-# A bill that was paid is over once its biller has the money.
+# A bill that was paid is over once its biller has the money, and its customer what was given back.
 BILLS: Final = """
     SELECT f.bill_id
       FROM readmodels.bills f
@@ -34,7 +34,8 @@ BILLS: Final = """
             WHERE b.bill_id = f.bill_id ORDER BY b.version DESC LIMIT 1) AS newest
       LEFT JOIN readmodels.bill_dues d ON d.bill_id = f.bill_id
      WHERE f.user_id = %s AND f.version = 1
-       AND (newest.status NOT IN ('paid', 'cancelled', 'superseded') OR d.settles_on IS NOT NULL)
+       AND (newest.status NOT IN ('paid', 'cancelled', 'superseded') OR d.settles_on IS NOT NULL
+            OR d.unclaimed > 0)
      ORDER BY f.bill_id
 """
 

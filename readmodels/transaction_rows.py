@@ -27,6 +27,7 @@ from domain.account_facts import (
     Withdrawn,
 )
 from domain.accrued_interest import Accrued, Capitalised, Unclaimed
+from domain.bills.bill_facts import RefundClaimed, RefundUnclaimed, UnclaimedTakenBack
 from domain.bills.bill_movements import (
     BillPaid,
     BillRefundAdvanced,
@@ -77,6 +78,9 @@ KINDS: Final[dict[type[Fact], str]] = {
     GatewayFeeCharged: "gateway_fee",
     RefundRepaid: "refund_repaid",
     RefundLost: "refund_lost",
+    RefundUnclaimed: "refund_unclaimed",
+    RefundClaimed: "refund_claimed",
+    UnclaimedTakenBack: "bill_refund_taken_back",
     YearEnded: YEAR_END,
     loans.Disbursed: "loan_disbursement",
     loans.Repaid: "loan_repayment",

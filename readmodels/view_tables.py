@@ -124,12 +124,14 @@ PUT_INTEREST: Final = f"""
 """
 PUT_DUES: Final = """
     INSERT INTO {schema}.bill_dues
-           (bill_id, biller_id, user_id, due_date, payable, late_fee_due, settles_on)
+           (bill_id, biller_id, user_id, due_date, payable, late_fee_due, settles_on,
+            unclaimed)
     SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::bigint[],
-                         %s::boolean[], %s::date[])
+                         %s::boolean[], %s::date[], %s::bigint[])
         ON CONFLICT (bill_id) DO UPDATE
        SET due_date = excluded.due_date, payable = excluded.payable,
-           late_fee_due = excluded.late_fee_due, settles_on = excluded.settles_on
+           late_fee_due = excluded.late_fee_due, settles_on = excluded.settles_on,
+           unclaimed = excluded.unclaimed
 """
 
 LOAN_FIGURES: Final = (

@@ -48,7 +48,8 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `amount` goes to the biller, `fee` to the bank; both are held until it is captured. `refunded` is
     what of the amount was given back. Of that, `refund_due` the biller owes the bank, which advanced
-    it; `refund_asked` is what the customer gets once the biller has paid it.
+    it; `refund_asked` is what the customer gets once the biller has paid it. `unclaimed` was to be
+    given back to an account that was closed, and waits for the customer.
     """
 
     payment_id: int
@@ -66,6 +67,7 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     fee_refunded: bool = False
     refund_due: int = 0
     refund_asked: int = 0
+    unclaimed: int = 0
     autopay_id: int | None = None
     reason: str | None = None
 
@@ -273,3 +275,24 @@ class RefundEnded(PaymentMoved, frozen=True, kw_only=True, omit_defaults=True):
     """What the bank had advanced is owed to it no more: repaid, lost, or taken back."""
 
     outcome: Literal["repaid", "lost", "taken_back"]
+
+
+@stored_as("bill.refund-unclaimed.1")
+class RefundUnclaimed(PaymentMoved, frozen=True, kw_only=True, omit_defaults=True):
+    """The account is closed, so what is given back waits in suspense, and with it the bank's `fee`.
+
+    It was still owed to the biller, is due from it now, or was received from it.
+    """
+
+    source: Literal["owed", "due", "received"]
+    fee: int = 0
+
+
+@stored_as("bill.refund-claimed.1")
+class RefundClaimed(PaymentMoved, frozen=True, kw_only=True, omit_defaults=True):
+    """The customer came for it, and had it in cash."""
+
+
+@stored_as("bill.unclaimed-taken-back.1")
+class UnclaimedTakenBack(PaymentMoved, frozen=True, kw_only=True, omit_defaults=True):
+    """What waited was the customer's to pay after all: a chargeback that he lost."""

@@ -61,6 +61,9 @@ _RANK: Final[dict[PaymentState, int]] = {
     "charged_back": 9,
 }
 
+# What a fact of a payment says for itself, beside how it leaves the payment.
+_OWN: Final = ("amount", "outcome", "source", "fee")
+
 
 class OnAccount(NamedTuple):
     """Facts of the bill, and those of the account that pays it or is paid back."""
@@ -213,8 +216,8 @@ def _news(
 def changed(
     bill: Bill, payment_id: int, kind: Callable[..., PaymentFact], **change: Any
 ) -> list[BillFact]:
-    """The fact, and the bill with the payment changed; `amount` and `outcome` are the fact's own."""
-    own = {name: change.pop(name) for name in ("amount", "outcome") if name in change}
+    """The fact, and the bill with the payment changed; what is in `_OWN` is the fact's own."""
+    own = {name: change.pop(name) for name in _OWN if name in change}
     payments = tuple(
         msgspec.structs.replace(payment, **change) if payment.payment_id == payment_id else payment
         for payment in bill.standing.payments

@@ -3,11 +3,12 @@
 What the bank gives back after the settlement it has advanced: the biller owes it, and repays it or not.
 """
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from domain.account import Account, check_open, evolve, moved
 from domain.account_facts import AccountFact
 from domain.bills.bill import Bill
+from domain.bills.bill import evolve as evolve_bill
 from domain.bills.bill_facts import (
     BillFact,
     Payment,
@@ -16,7 +17,10 @@ from domain.bills.bill_facts import (
     PaymentRefunded,
     PaymentState,
     RefundAsked,
+    RefundClaimed,
     RefundEnded,
+    RefundUnclaimed,
+    UnclaimedTakenBack,
 )
 from domain.bills.bill_movements import (
     BillCredit,
@@ -86,11 +90,8 @@ def _given_back(
         amount=amount,
     )
     credit = BillRefundAdvanced if is_settled else BillRefunded
-    credits = _credit(bill, account, terms, payment, amount, credit)
-    if with_fee:
-        account = evolve(account, credits[0])
-        credits.append(moved(FeeRefunded, account, payment.fee))
-    return OnAccount(facts, credits)
+    fee = payment.fee if with_fee else 0
+    return _credited(bill, facts, account, terms, payment.payment_id, amount, credit, fee)
 
 
 def refund_received(
@@ -115,7 +116,16 @@ def refund_received(
         refund_asked=payment.refund_asked - amount,
         amount=amount,
     )
-    return OnAccount(facts, _credit(bill, account, terms, payment, amount, BillRefundPassedOn))
+    return _credited(bill, facts, account, terms, payment_id, amount, BillRefundPassedOn)
+
+
+def refund_claimed(bill: Bill, payment_id: int, amount: int) -> list[BillFact]:
+    """What waited because the account was closed is paid out."""
+    payment = bill.payment(payment_id)
+    if not 0 < amount <= payment.unclaimed:
+        raise RefundNotDue(payment_id=payment_id, requested=Money(amount, bill.standing.currency))
+    left = payment.unclaimed - amount
+    return changed(bill, payment_id, RefundClaimed, amount=amount, unclaimed=left)
 
 
 def refund_lost(bill: Bill, payment_id: int, amount: int) -> list[BillFact]:
@@ -124,12 +134,18 @@ def refund_lost(bill: Bill, payment_id: int, amount: int) -> list[BillFact]:
 
 
 def chargeback_lost(bill: Bill, account: Account, terms: BillerTerms, payment_id: int) -> OnAccount:
-    """The debit was right: the customer gives back what was advanced, though the money is not there."""
+    """The debit was right: the customer gives back what was advanced, though the money is not there.
+
+    Where the account was closed, it still waits for him. Refused once he has had it.
+    """
     payment = bill.payment(payment_id)
     amount = payment.refund_due
     if payment.state != "charged_back":
         raise RefundNotDue(payment_id=payment_id, requested=Money(amount, bill.standing.currency))
     facts = _refund_ended(bill, payment, amount, "taken_back")
+    if account.terms.closed and payment.unclaimed >= amount > 0:
+        left = payment.unclaimed - amount
+        return _with_more(bill, facts, payment_id, UnclaimedTakenBack, amount, unclaimed=left)
     check_open(account)
     if account.balance - amount < -MINOR_UNITS_MAX:
         raise BalanceTooLarge(account_id=account.account_id)
@@ -168,16 +184,48 @@ def _refundable(bill: Bill, payment_id: int, amount: int) -> Payment:
     return payment
 
 
-def _credit(
+# What was given back before the biller was paid, after it, and by the biller itself.
+_SOURCE: Final[dict[type[BillCredit], str]] = {
+    BillRefunded: "owed",
+    BillRefundAdvanced: "due",
+    BillRefundPassedOn: "received",
+}
+
+
+def _credited(
     bill: Bill,
+    facts: list[BillFact],
     account: Account,
     terms: BillerTerms,
-    payment: Payment,
+    payment_id: int,
     amount: int,
     kind: type[BillCredit],
-) -> list[AccountFact]:
-    """Refused only where the account is closed: a refund is the holder's, frozen or not."""
-    check_open(account)
-    if account.balance + amount + payment.fee > MINOR_UNITS_MAX:
+    fee: int = 0,
+) -> OnAccount:
+    """What is given back is on the account, frozen or not; where that is closed, it waits unclaimed."""
+    payment = bill.payment(payment_id)
+    if account.terms.closed:
+        waiting = payment.unclaimed + amount + fee
+        said = {"source": _SOURCE[kind], "fee": fee, "unclaimed": waiting}
+        return _with_more(bill, facts, payment_id, RefundUnclaimed, amount, **said)
+    if account.balance + amount + fee > MINOR_UNITS_MAX:
         raise BalanceTooLarge(account_id=account.account_id)
-    return [moved(kind, account, amount, **names(bill, terms, payment))]
+    credits: list[AccountFact] = [moved(kind, account, amount, **names(bill, terms, payment))]
+    if fee:
+        credits.append(moved(FeeRefunded, evolve(account, credits[0]), fee))
+    return OnAccount(facts, credits)
+
+
+def _with_more(
+    bill: Bill,
+    facts: list[BillFact],
+    payment_id: int,
+    kind: type[PaymentMoved],
+    amount: int,
+    **change: Any,
+) -> OnAccount:
+    """One more fact of the bill, after these, and none of the account."""
+    after = bill
+    for fact in facts:
+        after = evolve_bill(after, fact)
+    return OnAccount([*facts, *changed(after, payment_id, kind, amount=amount, **change)], [])

@@ -62,6 +62,7 @@ class PaymentDetail(PaymentOut, kw_only=True):
     settles_on: dt.date | None
     refund_due: Decimal
     refund_asked: Decimal
+    unclaimed: Decimal
     autopay_id: int | None
     reason: str | None
 
@@ -268,6 +269,7 @@ async def one_payment(
         settles_on=payment.settles_on,
         refund_due=decimal_of(payment.refund_due, row.currency),
         refund_asked=decimal_of(payment.refund_asked, row.currency),
+        unclaimed=decimal_of(payment.unclaimed, row.currency),
         autopay_id=payment.autopay_id,
         reason=payment.reason,
     )

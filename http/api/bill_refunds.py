@@ -50,6 +50,7 @@ class RefundedOut(msgspec.Struct, kw_only=True):
     refunded: Decimal
     refund_due: Decimal
     refund_asked: Decimal
+    unclaimed: Decimal
     position: int | None = None
 
 
@@ -64,7 +65,8 @@ def _changing(call: str, summary: str) -> post:
 @_changing("refund", "Refund a bill payment")
 async def refund(request: Call, payment_id: FromPath[int], data: JSONBody[Refunding]) -> ASGIApp:
     """In whole or part: out of what is owed to the biller, or after that was paid by an advance of the
-    bank, or when the biller has paid it back; the biller's terms say which."""
+    bank, or when the biller has paid it back; the biller's terms say which. Where the account is closed,
+    it waits to be claimed."""
 
     def change(ask: Ask, place: Place) -> Command:
         return bill_refunds.refunded(ask, place, data.amount, data.reason)
@@ -92,6 +94,17 @@ async def refund_lost(
 
     def change(ask: Ask, place: Place) -> Command:
         return bill_refunds.refund_lost(ask, place, data.amount, data.reason)
+
+    return await _change(request, payment_id, change)
+
+
+@_changing("claim", "Pay an unclaimed refund out")
+async def claim(request: Call, payment_id: FromPath[int], data: JSONBody[Refunding]) -> ASGIApp:
+    """In cash, to the customer who came for it: what was given back after the account was closed.
+    Without an amount, all of it."""
+
+    def change(ask: Ask, place: Place) -> Command:
+        return bill_refunds.refund_claimed(ask, place, data.amount, data.reason)
 
     return await _change(request, payment_id, change)
 
@@ -140,6 +153,7 @@ async def _change(call: Call, payment_id: int, change: Callable[[Ask, Place], Co
             refunded=decimal_of(payment.refunded, currency),
             refund_due=decimal_of(payment.refund_due, currency),
             refund_asked=decimal_of(payment.refund_asked, currency),
+            unclaimed=decimal_of(payment.unclaimed, currency),
             position=posted[-1].position if posted else None,
         )
         return Answer(200, encode(out))
@@ -152,6 +166,7 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     refund,
     refund_received,
     refund_lost,
+    claim,
     charge_back,
     chargeback_lost,
 ]

@@ -45,7 +45,8 @@ class ClearingAccountOut(msgspec.Struct, kw_only=True):
     ),
 )
 async def clearing(request: Call) -> ASGIApp:
-    """What is owed to billers and by billers and gateways, and what the bank has with gateways, now.
+    """What is owed to billers and by billers and gateways, what waits for customers whose accounts were
+    closed, and what the bank has with gateways, now.
 
     The items are told from the payments and work items, the balance from the ledger.
     """

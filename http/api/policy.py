@@ -122,6 +122,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/bills/payments/{payment_id}/refund"): Rule(TELLER, "payment"),
     ("POST", "/bills/payments/{payment_id}/refund-received"): Rule(TELLER, "payment"),
     ("POST", "/bills/payments/{payment_id}/refund-lost"): Rule(TELLER, "payment"),
+    ("POST", "/bills/payments/{payment_id}/claim"): Rule(TELLER, "payment"),
     ("POST", "/bills/payments/{payment_id}/charge-back"): Rule(TELLER, "payment"),
     ("POST", "/bills/payments/{payment_id}/chargeback-lost"): Rule(TELLER, "payment"),
     ("POST", "/bills/autopay"): Rule(USER | TELLER),

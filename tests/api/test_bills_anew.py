@@ -57,3 +57,26 @@ def test_a_customer_supersedes_no_bill_of_a_biller(api: RunningApi) -> None:
     presented(teller, holder, biller_id, amount=50, external_id="A-1")
 
     assert code(anew(holder, holder, biller_id, 1)) == (403, "not-permitted")
+
+
+def test_a_refund_to_a_closed_account_waits_and_is_claimed_at_the_counter(api: RunningApi) -> None:
+    holder, teller = api.person(), api.person("teller")
+    account_id = api.account(holder, 50)
+    bill_id = presented(teller, holder, new_biller(teller), amount=50)
+    payment_id = pay(holder, bill_id, 50).json()["payment_id"]
+    assert holder.post(f"/v1/accounts/{account_id}/close", {"reason": "moved"}).status_code == 200
+    path = f"/v1/bills/payments/{payment_id}"
+
+    refunded = teller.post(f"{path}/refund", {"amount": 20, "reason": "no"})
+    mine = holder.post(f"{path}/claim", {"reason": "mine"})
+    clearing = teller.get("/v1/ledger/clearing").json()
+    claimed = teller.post(f"{path}/claim", {"reason": "came in"})
+
+    assert (refunded.json()["refunded"], refunded.json()["unclaimed"]) == (20, 20)
+    assert code(mine) == (403, "not-permitted")
+    (suspense,) = [each for each in clearing if each["ledger_account"] == 2910]
+    assert suspense["unexplained"] == 0
+    assert (f"payment-{payment_id}", -20) in [(i["item"], i["amount"]) for i in suspense["items"]]
+    assert claimed.json()["unclaimed"] == 0
+    assert holder.get(path).json()["unclaimed"] == 0
+    assert code(teller.post(f"{path}/claim", {"reason": "again"})) == (409, "refund-not-due")

@@ -71,6 +71,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/bills/{bill_id}/end-dispute": {"reason": "a reason", "upheld": False},
     "/bills/payments/{payment_id}/refund": {"reason": "a reason"},
     "/bills/payments/{payment_id}/refund-received": {"amount": 1},
+    "/bills/payments/{payment_id}/claim": {"reason": "a reason"},
     "/bills/payments/{payment_id}/refund-lost": {"amount": 1, "reason": "a reason"},
     "/bills/payments/{payment_id}/charge-back": {"reason": "a reason"},
     "/bills/payments/{payment_id}/chargeback-lost": {"reason": "a reason"},

@@ -23,7 +23,7 @@ from application.payment_places import Place, place_in
 from domain.account import Account
 from domain.bills.autopay import Autopay
 from domain.bills.bill import Bill
-from domain.bills.bill_facts import Payment
+from domain.bills.bill_facts import Payment, RefundUnclaimed
 from domain.bills.bill_movements import BillRefundPassedOn
 from domain.bills.bill_refusals import BillDiffers
 from domain.bills.biller import BillerSettled, RefundLost, RefundRepaid, commission_of
@@ -219,6 +219,24 @@ class BillMachine(RuleBasedStateMachine):
         command = use_case(ask(), self.accounts[account], Decimal(cents).scaleb(-2), NO_DETAILS)
         self.attempt(self.desk.do, command)
 
+    @rule()
+    def close_an_account_that_has_paid(self) -> None:
+        """What comes back to it later waits for its holder."""
+        account_id = self.accounts[1]
+        places = self._places(0, lambda p: p.account_id == account_id and p.paid)
+        if not places or places[0].account_id != account_id:
+            return
+        balance = Decimal(self.desk.account(account_id).balance).scaleb(-2)
+        if balance > 0:
+            self.attempt(self.desk.do, accounts.withdraw(ask(), account_id, balance, NO_DETAILS))
+        self.attempt(self.desk.do, accounts.close(ask(TELLER), account_id, "moved away"))
+
+    @rule(number=ANY, whole=st.booleans())
+    def claim(self, number: int, whole: bool) -> None:
+        for place in self._places(number, lambda p: p.unclaimed):
+            amount = None if whole else Decimal("0.01")
+            self.attempt(self.desk.news, bill_refunds.refund_claimed, place, amount, None)
+
     @rule(account=st.integers(0, 1))
     def meddle_with_a_hold(self, account: int) -> None:
         """Nobody else settles or releases what is held for a payment."""
@@ -265,6 +283,17 @@ class BillMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_due_from_a_biller_is_what_was_advanced(self) -> None:
         assert self.desk.owed(1510) == self._sums(lambda p: p.refund_due)
+
+    @invariant()
+    def what_waits_unclaimed_is_told_by_the_payments(self) -> None:
+        waiting = {
+            f"payment-{payment.payment_id}": payment.unclaimed
+            for bill in self.desk.of_kind(Bill)
+            for payment in bill.standing.payments
+            if payment.unclaimed
+        }
+        assert all(amount > 0 for amount in waiting.values())
+        assert self.desk.owed(2910) == waiting
 
     @invariant()
     def what_is_held_is_what_is_on_its_way(self) -> None:
@@ -319,7 +348,9 @@ class BillMachine(RuleBasedStateMachine):
                     assert fact.commission <= fact.amount
                     if fact.terms.settlement == "gross":
                         assert fact.commission == commission_of(fact.terms, 1, "EUR") == 0
-                elif isinstance(fact, RefundRepaid | BillRefundPassedOn):
+                elif isinstance(fact, RefundRepaid | BillRefundPassedOn) or (
+                    isinstance(fact, RefundUnclaimed) and fact.source == "received"
+                ):
                     nostro += fact.amount
                 elif isinstance(fact, RefundLost):
                     lost += fact.amount

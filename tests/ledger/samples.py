@@ -45,9 +45,11 @@ from domain.bills.autopay import (
     AutopayTried,
     Rule,
 )
+from domain.bills.bill import evolve as evolve_bill
 from domain.bills.bill_facts import (
     BillCancelled,
     BillDisputed,
+    BillFact,
     BillPresented,
     BillSuperseded,
     DisputeEnded,
@@ -63,8 +65,11 @@ from domain.bills.bill_facts import (
     PaymentSubmitted,
     PaymentUnknown,
     RefundAsked,
+    RefundClaimed,
     RefundEnded,
+    RefundUnclaimed,
     Standing,
+    UnclaimedTakenBack,
 )
 from domain.bills.bill_movements import (
     BillPaid,
@@ -105,6 +110,7 @@ from domain.reconciliation import ReconciliationMade
 from domain.statement import Letterhead, StatementIssued
 from domain.work_items import Difference, WorkItemFact, WorkItemOpened, WorkItemResolved
 from domain.work_items import evolve as evolve_work_item
+from ledger.bill_posting_rules import entry_for_bill
 from ledger.biller_posting_rules import entry_for_biller
 from ledger.clearing_rules import entry_for_work_item
 from ledger.interest_rules import interest_entry
@@ -328,6 +334,9 @@ BILL_FACTS: tuple[Fact, ...] = (
     ErasureWasAsked(role="user", asked_by="compliance-3"),
     ErasureWithdrawn(role="user"),
     Erased(role="user", erased=True, maker="compliance-3", checker="compliance-4", key_id="6f1c"),
+    RefundUnclaimed(amount=1000, fee=50, source="owed", **_paid(refunded=1000, unclaimed=1050)),
+    RefundClaimed(amount=1050, **_paid(refunded=1000)),
+    UnclaimedTakenBack(amount=1000, **_paid(unclaimed=50)),
 )
 
 GATEWAY_FACTS: tuple[Fact, ...] = (
@@ -374,6 +383,8 @@ def _entry(fact: Fact) -> Entry:
         return loan_entry_of(fact)
     if undone := _UNDONE.get(type(fact)):
         return mirrored(entry_for(undone, "account-456", TERMS))  # type: ignore[arg-type]
+    if isinstance(fact, BillFact):
+        return entry_for_bill(fact, evolve_bill(None, fact, 5))
     if isinstance(fact, BillerFact):
         return entry_for_biller(fact, "biller-3")
     if isinstance(fact, InterestFact):
