@@ -8,7 +8,7 @@ import base64
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
@@ -16,7 +16,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from application.key_files import KeyFileUnsafe, create_once, read_private
+from application.key_files import KeyFileUnsafe, create_once, read_private, replace
 from application.sealing import KEY_BYTES, NONCE_BYTES, new_key
 
 KEYS_FOLDER: Final = "keys"
@@ -77,28 +77,104 @@ def _bound_to(context: Context) -> bytes:
     return msgspec.json.encode(dict(context), order="sorted")
 
 
-class _StoredKey(msgspec.Struct, forbid_unknown_fields=True):
+class _StoredKey(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     kek: str
     key: str
     created_at: int  # seconds of the Unix epoch
+    # Opens what others have wrapped with it, and wraps nothing yet.
+    waiting: bool = False
 
 
 class _KeyFile(msgspec.Struct, forbid_unknown_fields=True):
     keys: list[_StoredKey]  # the first wraps
 
 
-def local_keys(path: Path, *, create: bool) -> LocalKeys:
+class FileKeys:
+    """The keys of a file, read again when it has changed: a key that was added counts at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp = _stamp(path)
+        self._keys = LocalKeys(_read_keys(path))
+
+    def wrap(self, key: bytes, context: Context) -> WrappedKey:
+        return self._current().wrap(key, context)
+
+    def unwrap(self, wrapped: WrappedKey, context: Context) -> bytes:
+        return self._current().unwrap(wrapped, context)
+
+    def _current(self) -> LocalKeys:
+        stamp = _stamp(self._path)
+        # Without the file what was read of it goes on serving.
+        if stamp not in (None, self._stamp):
+            self._keys, self._stamp = LocalKeys(_read_keys(self._path)), stamp
+        return self._keys
+
+
+def local_keys(path: Path, *, create: bool) -> FileKeys:
     """The keys of the file, which is made where there is none and `create` says so."""
     if create:
-        stored = _StoredKey(
-            kek=f"file-{secrets.token_hex(8)}",
-            key=base64.b64encode(new_key()).decode(),
-            created_at=int(time.time()),
-        )
-        create_once(path, msgspec.json.format(msgspec.json.encode(_KeyFile([stored])), indent=1))
+        create_once(path, _encoded([_new_stored_key()]))
+    return FileKeys(path)
+
+
+def add_waiting_key(path: Path) -> str:
+    """Put a fresh key into the file that opens and does not wrap yet; its name. At most one waits."""
+    stored = _read(path)
+    waiting = next((each for each in stored if each.waiting), None)
+    if waiting is None:
+        waiting = msgspec.structs.replace(_new_stored_key(), waiting=True)
+        replace(path, _encoded([*stored, waiting]))
+    return waiting.kek
+
+
+def use_next_key(path: Path) -> str:
+    """Wrap with the key that waits from now on, or with a fresh one; its name."""
+    stored = _read(path)
+    found = next((each for each in stored if each.waiting), None) or _new_stored_key()
+    first = msgspec.structs.replace(found, waiting=False)
+    others = [each for each in stored if each.kek != first.kek]
+    replace(path, _encoded([first, *others]))
+    return first.kek
+
+
+def drop_keys(path: Path, in_use: Collection[str]) -> list[str]:
+    """Take the keys out of the file that wrap nothing and will not; their names."""
+    stored = _read(path)
+    kept = [
+        each
+        for place, each in enumerate(stored)
+        if place == 0 or each.waiting or each.kek in in_use
+    ]
+    if len(kept) < len(stored):
+        replace(path, _encoded(kept))
+    return [each.kek for each in stored if each not in kept]
+
+
+def _new_stored_key() -> _StoredKey:
+    return _StoredKey(
+        kek=f"file-{secrets.token_hex(8)}",
+        key=base64.b64encode(new_key()).decode(),
+        created_at=int(time.time()),
+    )
+
+
+def _encoded(keys: list[_StoredKey]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(_KeyFile(keys)), indent=1)
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
     try:
-        content = msgspec.json.decode(read_private(path), type=_KeyFile)
-        keys = {each.kek: base64.b64decode(each.key, validate=True) for each in content.keys}
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _read(path: Path) -> list[_StoredKey]:
+    try:
+        stored = msgspec.json.decode(read_private(path), type=_KeyFile).keys
+        sizes = {len(base64.b64decode(each.key, validate=True)) for each in stored}
     except (msgspec.MsgspecError, ValueError) as error:
         raise KeyFileUnsafe(f"{path} does not hold keys: {error}") from None
     except FileNotFoundError:
@@ -106,9 +182,15 @@ def local_keys(path: Path, *, create: bool) -> LocalKeys:
             f"{path} is missing, and the data of persons in this database cannot be read without "
             "it: put it back"
         ) from None
-    if not keys or any(len(key) != KEY_BYTES for key in keys.values()):
-        raise KeyFileUnsafe(f"{path} does not hold keys of {KEY_BYTES} bytes")
-    return LocalKeys(keys)
+    if sizes != {KEY_BYTES} or stored[0].waiting:
+        raise KeyFileUnsafe(
+            f"{path} does not hold keys of {KEY_BYTES} bytes, the first to wrap with"
+        )
+    return stored
+
+
+def _read_keys(path: Path) -> dict[str, bytes]:
+    return {each.kek: base64.b64decode(each.key) for each in _read(path)}
 
 
 def key_encryption(kept_by: str | None, data: Path, *, create: bool) -> KeyEncryption:

@@ -51,10 +51,12 @@ class Keyring:
     def new_key(self, user_id: int) -> tuple[bytes, PersonKey]:
         """A fresh data key for a person, bare and wrapped."""
         key, key_id = new_key(), uuid.uuid4().hex
-        return key, PersonKey(key_id, self._encryption.wrap(key, _context(user_id, key_id)))
+        return key, PersonKey(
+            key_id, self._encryption.wrap(key, context_of_person(user_id, key_id))
+        )
 
     def opened(self, user_id: int, key: PersonKey) -> bytes:
-        return self._encryption.unwrap(key.wrapped, _context(user_id, key.key_id))
+        return self._encryption.unwrap(key.wrapped, context_of_person(user_id, key.key_id))
 
     def claim_of(self, kind: str, name: str) -> str:
         """The keyed digest of a `username` or an `email`: names that look alike are one."""
@@ -77,7 +79,7 @@ def open_keyring(conninfo: str, kept_by: str | None, data: Path) -> Keyring:
 
 def keyring_with(connection: psycopg.Connection[Any], kek: KeyEncryption) -> Keyring:
     """The same, with a key-encryption key in hand."""
-    context = {"daybook": "ledger key", "name": NAMES}
+    context = context_of_ledger_key(NAMES)
     stored = connection.execute(_FIND, [NAMES]).fetchone()
     if stored is None:
         wrapped = kek.wrap(new_key(), context)
@@ -92,5 +94,9 @@ def keyring_with(connection: psycopg.Connection[Any], kek: KeyEncryption) -> Key
         ) from None
 
 
-def _context(user_id: int, key_id: str) -> dict[str, str]:
+def context_of_person(user_id: int, key_id: str) -> dict[str, str]:
     return {"daybook": "person key", "user_id": str(user_id), "key_id": key_id}
+
+
+def context_of_ledger_key(name: str) -> dict[str, str]:
+    return {"daybook": "ledger key", "name": name}

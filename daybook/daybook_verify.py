@@ -100,6 +100,7 @@ KINDS = {
         "loan_interest": "loan.interest-accrued loan.non-accrual-started loan.non-accrual-ended",
         "loan_fee": "loan.fee-charged loan.instalment-fee-charged",
         "loan_impairment": "loan.allowance-changed",
+        "loan_cost": "loan.cost-paid",
         "loan_penalty": "loan.penalty-charged",
         "loan_waiver": "loan.waived",
         "loan_reschedule": "loan.rescheduled",

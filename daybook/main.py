@@ -54,6 +54,9 @@ EXPECTED: Final = (
     ("readmodels.audited", "LogDamaged"),
     ("application.key_files", "KeyFileUnsafe"),
     ("application.keyring", "KeyringRefused"),
+    ("application.key_encryption", "KeyRefused"),
+    ("application.key_encryption", "KeysUnavailable"),
+    ("application.key_rotation", "RotationRefused"),
 )
 
 
@@ -211,7 +214,7 @@ def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    keys = commands.add_parser("keys", help="the keys that sign checkpoints")
+    keys = commands.add_parser("keys", help="the keys that sign checkpoints, and that wrap keys")
     actions = keys.add_subparsers(metavar="ACTION", required=True)
     for name, rotate, said in (
         ("show", False, "print the public keys, the one that signs first"),
@@ -220,6 +223,14 @@ def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         action = actions.add_parser(name, help=said)
         _add_data(action)
         action.set_defaults(run=_later("daybook.evidence.command", "run_keys"), rotate=rotate)
+    kek = actions.add_parser(
+        "rotate-kek", help="wrap the keys of persons with another key-encryption key"
+    )
+    _add_data(kek)
+    step = kek.add_mutually_exclusive_group()
+    step.add_argument("--prepare", action="store_true", help="put a key in the file, for all hosts")
+    step.add_argument("--retire", action="store_true", help="drop the keys that wrap nothing")
+    kek.set_defaults(run=_later("daybook.key_encryption_command", "run_rotate"))
 
 
 def _add_witness(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

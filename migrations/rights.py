@@ -84,6 +84,11 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "ledger_keys": ADD,
         "users": {"SELECT": ("user_id", "username_key", "role", "disabled_at", "erased_at")},
     },
+    # Wraps those keys with another key-encryption key; used by `daybook keys rotate-kek` alone.
+    "daybook_key_rotation": {
+        "person_keys": {"SELECT": None, "UPDATE": ("kek", "wrapped")},
+        "ledger_keys": {"SELECT": None, "UPDATE": ("kek", "wrapped")},
+    },
     # What is told to payment gateways and learned from them.
     "daybook_sender": {
         "daybook_events": READ,
