@@ -2,18 +2,19 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from application import accounts, clock, corrections, holds
 from application.books import Command
 from readmodels.moments import Moment
+from readmodels.reading import Connection
 from tests.bank import Bank, ask, open_account, register
-from tests.readmodels.asking import booked, details, project
+from tests.readmodels.asking import booked, details, project, read
 
 DAYS = 8
 CATEGORIES = [None, "food", "rent"]
@@ -44,13 +45,20 @@ settled = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+few = settings(settled, max_examples=15)
 
 
 class History:
-    """Two fresh accounts of a fresh customer that lived through some moves, projected."""
+    """Two fresh accounts of a fresh customer that lived through some moves, projected.
 
-    def __init__(self, bank: Bank, lived: list[tuple[Any, ...]], batch_events: int) -> None:
+    What else a law needs by chance, such as what it asks about, it draws.
+    """
+
+    def __init__(
+        self, bank: Bank, lived: list[tuple[Any, ...]], batch_events: int, data: st.DataObject
+    ) -> None:
         self.bank = bank
+        self.draw = data.draw
         self.user_id, first = next(users), next(account_ids)
         self.numbers = (first, first + 1)
         self.begin = len(bank.log())
@@ -150,3 +158,21 @@ class History:
         for known_at in self.positions:
             for day in self.days:
                 yield Moment(day, known_at, head)
+
+
+Law: TypeAlias = Callable[[Connection, History], Awaitable[None]]
+
+
+def of_any_history(rounds: settings = settled) -> Callable[[Law], Callable[..., None]]:
+    """A test of the law: it is asked on a connection about two accounts that lived through anything."""
+
+    def test_of(law: Law) -> Callable[..., None]:
+        def test(bank: Bank, lived: tuple[list[Any], int], data: st.DataObject) -> None:
+            history = History(bank, *lived, data)
+            read(bank.conninfo, lambda connection: law(connection, history))
+
+        # What failed once is remembered, and tried first, under the name of its law.
+        test.__name__, test.__qualname__ = law.__name__, law.__qualname__
+        return rounds(given(histories, st.data())(test))
+
+    return test_of

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from application import clock
@@ -20,7 +19,7 @@ from readmodels.transaction_filters import Filters
 from readmodels.trial_balance import trial_balance
 from tests.bank import Bank, register, transfer
 from tests.laws import naive_reading as naive
-from tests.laws.histories import CATEGORIES, History, histories, settled
+from tests.laws.histories import CATEGORIES, History, of_any_history
 from tests.readmodels.asking import project, read
 
 
@@ -31,109 +30,85 @@ def bank(module_database: str) -> Iterator[Bank]:
         yield bank
 
 
-@given(histories)
-@settled
-def test_a_balance_at_any_moment_is_what_the_log_says(
-    bank: Bank, lived: tuple[list[Any], int]
+@of_any_history()
+async def test_a_balance_at_any_moment_is_what_the_log_says(
+    connection: Connection, history: History
 ) -> None:
-    history = History(bank, *lived)
-
-    async def compare(connection: Connection) -> None:
-        for moment in history.moments():
-            for number in history.numbers:
-                row = await balances.balance(connection, number, moment)
-                found = None if row is None else (row.balance, row.held, row.available)
-                assert found == naive.balance(history.log, number, moment), (number, moment)
-        now = moment_of_now(history.log)
+    for moment in history.moments():
         for number in history.numbers:
-            stands = await account(connection, number, now=now.now)
-            row = await balances.balance(connection, number, now)
-            assert stands is not None
-            assert row is not None
-            assert (stands.balance, stands.held, stands.available) == (
-                row.balance,
-                row.held,
-                row.available,
-            )
+            row = await balances.balance(connection, number, moment)
+            found = None if row is None else (row.balance, row.held, row.available)
+            assert found == naive.balance(history.log, number, moment), (number, moment)
+    now = moment_of_now(history.log)
+    for number in history.numbers:
+        stands = await account(connection, number, now=now.now)
+        row = await balances.balance(connection, number, now)
+        assert stands is not None
+        assert row is not None
+        assert (stands.balance, stands.held, stands.available) == (
+            row.balance,
+            row.held,
+            row.available,
+        )
 
-    read(bank.conninfo, compare)
 
-
-@given(histories)
-@settled
-def test_a_balance_by_value_date_is_of_the_lines_that_count_by_then(
-    bank: Bank, lived: tuple[list[Any], int]
+@of_any_history()
+async def test_a_balance_by_value_date_is_of_the_lines_that_count_by_then(
+    connection: Connection, history: History
 ) -> None:
-    history = History(bank, *lived)
-
-    async def compare(connection: Connection) -> None:
-        for moment in history.moments():
-            for number in history.numbers:
-                row = await balances.balance(connection, number, moment, basis="value")
-                found = None if row is None else row.balance
-                assert found == naive.value_balance(history.log, number, moment), (number, moment)
-
-    read(bank.conninfo, compare)
+    for moment in history.moments():
+        for number in history.numbers:
+            row = await balances.balance(connection, number, moment, basis="value")
+            found = None if row is None else row.balance
+            assert found == naive.value_balance(history.log, number, moment), (number, moment)
 
 
-@given(histories)
-@settled
-def test_holds_at_any_moment_are_those_placed_and_not_over_with_what_is_left_of_them(
-    bank: Bank, lived: tuple[list[Any], int]
+@of_any_history()
+async def test_holds_at_any_moment_are_those_placed_and_not_over_with_what_is_left_of_them(
+    connection: Connection, history: History
 ) -> None:
-    history = History(bank, *lived)
-
-    async def compare(connection: Connection) -> None:
-        moments = [m for m in history.moments() if m.as_of >= history.today]
-        # The day may be over at the end of it, or now.
-        asked = [msgspec.structs.replace(m, now=clock.now()) for m in moments]
-        for moment in [*moments, *asked]:
-            for number in history.numbers:
-                rows = await holds.holds(connection, number, moment)
-                found = {row.hold_id: row.remaining for row in rows}
-                assert found == naive.holds(history.log, number, moment), (number, moment)
-
-    read(bank.conninfo, compare)
+    moments = [m for m in history.moments() if m.as_of >= history.today]
+    # The day may be over at the end of it, or now.
+    asked = [msgspec.structs.replace(m, now=clock.now()) for m in moments]
+    for moment in [*moments, *asked]:
+        for number in history.numbers:
+            rows = await holds.holds(connection, number, moment)
+            found = {row.hold_id: row.remaining for row in rows}
+            assert found == naive.holds(history.log, number, moment), (number, moment)
 
 
-@given(histories, st.data())
-@settled
-def test_lines_at_any_moment_and_page_by_page_are_what_the_log_says(
-    bank: Bank, lived: tuple[list[Any], int], data: st.DataObject
+@of_any_history()
+async def test_lines_at_any_moment_and_page_by_page_are_what_the_log_says(
+    connection: Connection, history: History
 ) -> None:
-    history = History(bank, *lived)
-    asked = data.draw(st.lists(st.sampled_from(list(history.moments())), min_size=12, max_size=12))
+    asked = history.draw(
+        st.lists(st.sampled_from(list(history.moments())), min_size=12, max_size=12)
+    )
 
-    async def compare(connection: Connection) -> None:
-        for moment in [*asked, moment_of_now(history.log)]:
-            for number in history.numbers:
-                found = []
-                before = None
-                while page := await account_lines.lines(
-                    connection, number, moment, limit=3, before=before
-                ):
-                    found += page
-                    before = (page[-1].booking_date, page[-1].position)
-                shown = [
-                    naive.Line(row.booking_date, row.position, row.amount, row.balance)
-                    for row in found
-                ]
-                assert shown == naive.lines(history.log, number, moment.as_of, moment.known_at)
-                for row in found:
-                    event = history.log[row.position - 1].event
-                    labels = naive.labels(history.log, event, moment.known_at)
-                    assert (row.category, tuple(row.tags)) == labels
-
-    read(bank.conninfo, compare)
+    for moment in [*asked, moment_of_now(history.log)]:
+        for number in history.numbers:
+            found = []
+            before = None
+            while page := await account_lines.lines(
+                connection, number, moment, limit=3, before=before
+            ):
+                found += page
+                before = (page[-1].booking_date, page[-1].position)
+            shown = [
+                naive.Line(row.booking_date, row.position, row.amount, row.balance) for row in found
+            ]
+            assert shown == naive.lines(history.log, number, moment.as_of, moment.known_at)
+            for row in found:
+                event = history.log[row.position - 1].event
+                labels = naive.labels(history.log, event, moment.known_at)
+                assert (row.category, tuple(row.tags)) == labels
 
 
-@given(histories, st.data())
-@settled
-def test_filtered_transactions_at_any_moment_and_page_by_page_are_what_the_log_says(
-    bank: Bank, lived: tuple[list[Any], int], data: st.DataObject
+@of_any_history()
+async def test_filtered_transactions_at_any_moment_and_page_by_page_are_what_the_log_says(
+    connection: Connection, history: History
 ) -> None:
-    history = History(bank, *lived)
-    asked = data.draw(st.lists(st.sampled_from(list(history.moments())), min_size=4, max_size=6))
+    asked = history.draw(st.lists(st.sampled_from(list(history.moments())), min_size=4, max_size=6))
     day = st.none() | st.none() | st.sampled_from(history.days)
     filters = st.builds(
         Filters,
@@ -148,62 +123,50 @@ def test_filtered_transactions_at_any_moment_and_page_by_page_are_what_the_log_s
         text=st.sampled_from([None, None, None, None, "%_\\", "1%", "2"]),
     )
     customer = st.sampled_from([None, history.user_id, history.user_id])
-    wanted = data.draw(st.lists(st.tuples(customer, filters), min_size=5, max_size=5))
+    wanted = history.draw(st.lists(st.tuples(customer, filters), min_size=5, max_size=5))
 
-    async def compare(connection: Connection) -> None:
-        for moment, (user_id, chosen) in itertools.product(asked, wanted):
-            found: list[tuple[int, str, str | None, list[str]]] = []
-            before = None
-            while page := await transactions.history(
-                connection, user_id=user_id, filters=chosen, moment=moment, limit=2, before=before
-            ):
-                found += [(r.transaction_id, r.status, r.category, r.tags) for r in page]
-                before = page[-1].transaction_id
-            assert found == expected_history(history, user_id, chosen, moment), (chosen, moment)
-
-    read(bank.conninfo, compare)
+    for moment, (user_id, chosen) in itertools.product(asked, wanted):
+        found: list[tuple[int, str, str | None, list[str]]] = []
+        before = None
+        while page := await transactions.history(
+            connection, user_id=user_id, filters=chosen, moment=moment, limit=2, before=before
+        ):
+            found += [(r.transaction_id, r.status, r.category, r.tags) for r in page]
+            before = page[-1].transaction_id
+        assert found == expected_history(history, user_id, chosen, moment), (chosen, moment)
 
 
-@given(histories)
-@settled
-def test_a_trial_balance_at_any_moment_is_that_of_the_entries_known_and_its_sums_are_equal(
-    bank: Bank, lived: tuple[list[Any], int]
+@of_any_history()
+async def test_a_trial_balance_at_any_moment_is_that_of_the_entries_known_and_its_sums_are_equal(
+    connection: Connection, history: History
 ) -> None:
-    history = History(bank, *lived)
-
-    async def compare(connection: Connection) -> None:
-        for moment in list(history.moments())[::5]:
-            found = await trial_balance(connection, moment)
-            assert found == naive.trial(history.log, moment.as_of, moment.known_at)
-            assert sum(line.debits for line in found) == sum(line.credits for line in found)
-
-    read(bank.conninfo, compare)
+    for moment in list(history.moments())[::5]:
+        found = await trial_balance(connection, moment)
+        assert found == naive.trial(history.log, moment.as_of, moment.known_at)
+        assert sum(line.debits for line in found) == sum(line.credits for line in found)
 
 
-@given(histories)
-@settled
-def test_the_journal_holds_every_entry_of_the_log(bank: Bank, lived: tuple[list[Any], int]) -> None:
-    history = History(bank, *lived)
+@of_any_history()
+async def test_the_journal_holds_every_entry_of_the_log(
+    connection: Connection, history: History
+) -> None:
     own = [r for r in history.log if r.originator_id == f"account-{history.numbers[0]}"]
 
-    async def compare(connection: Connection) -> None:
-        entries = await journal.journal(
-            connection,
-            moment=moment_of_now(history.log),
-            account_id=history.numbers[0],
-            limit=100,
-        )
-        found = [
-            (e.position, e.recorded_at, [(p.ledger_account, p.debit, p.credit) for p in e.postings])
-            for e in entries[::-1]
-        ]
-        assert found == [
-            (r.position, r.event.recorded_at, [posting_of(p) for p in r.event.entry])
-            for r in own
-            if r.event.entry
-        ]
-
-    read(bank.conninfo, compare)
+    entries = await journal.journal(
+        connection,
+        moment=moment_of_now(history.log),
+        account_id=history.numbers[0],
+        limit=100,
+    )
+    found = [
+        (e.position, e.recorded_at, [(p.ledger_account, p.debit, p.credit) for p in e.postings])
+        for e in entries[::-1]
+    ]
+    assert found == [
+        (r.position, r.event.recorded_at, [posting_of(p) for p in r.event.entry])
+        for r in own
+        if r.event.entry
+    ]
 
 
 def test_sums_over_runs_and_an_unfinished_run_make_one_trial_balance(database: str) -> None:
