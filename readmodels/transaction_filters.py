@@ -1,17 +1,20 @@
 """Which transactions a reader wants to see."""
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from domain.money import DECIMALS
 from readmodels.reading import pattern_of
 
 Status: TypeAlias = Literal["pending", "completed", "reversed", "failed"]
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What a transaction must satisfy, all together. Amounts are minor units; both ends count.
+    """What a transaction must satisfy, all together. Both ends of an amount count; it is in major units,
+    whatever the currency of the transaction is.
 
     `text` is looked for in the description, whatever its case. `status`, `category` and `tag` are as
     known at the moment.
@@ -21,8 +24,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     kind: str | None = None
     category: str | None = None
     tag: str | None = None
-    amount_min: int | None = None
-    amount_max: int | None = None
+    amount_min: Decimal | None = None
+    amount_max: Decimal | None = None
     booked_from: dt.date | None = None
     booked_to: dt.date | None = None
     status: Status | None = None
@@ -42,12 +45,23 @@ LABEL: Final = """
 CATEGORY: Final = LABEL.format(row="t", column="category")
 TAGS: Final = LABEL.format(row="t", column="tags")
 
+# How many minor units one major unit of the transaction's currency is.
+_MINOR_UNITS: Final = (
+    "(CASE "
+    + " ".join(
+        f"WHEN t.currency = '{currency}' THEN {10**decimals}"
+        for currency, decimals in DECIMALS.items()
+        if decimals != 2
+    )
+    + " ELSE 100 END)"
+)
+
 _CONDITIONS = {
     "kind": "t.kind = %(kind)s",
     "category": f"{CATEGORY} = %(category)s",
     "tag": f"{TAGS} @> ARRAY[%(tag)s::text]",
-    "amount_min": "t.amount >= %(amount_min)s",
-    "amount_max": "t.amount <= %(amount_max)s",
+    "amount_min": f"t.amount >= %(amount_min)s * {_MINOR_UNITS}",
+    "amount_max": f"t.amount <= %(amount_max)s * {_MINOR_UNITS}",
     "booked_from": "t.booking_date >= %(booked_from)s",
     "booked_to": "t.booking_date <= %(booked_to)s",
     "text": "t.description ILIKE %(text)s",

@@ -258,7 +258,7 @@ async def history(
             connection,
             account_id,
             moment,
-            filters=filters_of(filters, account.currency),
+            filters=filters_of(filters),
             limit=page.rows,
             before=page.place,
         )

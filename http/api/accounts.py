@@ -29,7 +29,9 @@ Tags: TypeAlias = Annotated[list[Word], msgspec.Meta(max_length=20)]
 class OpeningAccount(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     user_id: Id
     account_type: Annotated[str, msgspec.Meta(max_length=32, examples=["checking"])]
-    currency: Annotated[str, msgspec.Meta(max_length=3, examples=["EUR"])] | None = None
+    currency: Annotated[str, msgspec.Meta(min_length=3, max_length=3, examples=["EUR"])] | None = (
+        None
+    )
     reference: (
         Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["berka-576"])] | None
     ) = None

@@ -46,7 +46,7 @@ class PresentingBill(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     user_id: Id
     amount: Annotated[Amount, msgspec.Meta(examples=[84.37])]
     due_date: dt.date
-    currency: Annotated[str, msgspec.Meta(max_length=3)] | None = None
+    currency: Annotated[str, msgspec.Meta(min_length=3, max_length=3)] | None = None
     issued_on: dt.date | None = None
     external_id: Word | None = None
     reference: Annotated[str, msgspec.Meta(min_length=1, max_length=35)] | None = None

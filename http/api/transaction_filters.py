@@ -1,5 +1,6 @@
 """The filters of the two histories, as they stand in an address."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
@@ -8,8 +9,6 @@ from litestar.params import QueryParameter
 
 from api.parameters import date_of, refuse, text_of
 from api.strict_json import Amount
-from domain.money import minor_units_of
-from domain.refusals import Malformed
 from readmodels.transaction_filters import Filters
 
 STATUSES: Final = ("pending", "completed", "reversed", "failed")
@@ -20,7 +19,7 @@ def _parameter(name: str, description: str) -> Any:
 
 
 class FilterTexts(msgspec.Struct, frozen=True):
-    """As sent; read by `filters_of`, when the currency of the amounts is known."""
+    """As sent; read by `filters_of`."""
 
     kind: str | None
     category: str | None
@@ -37,8 +36,12 @@ def provide_filters(
     kind: Annotated[str | None, _parameter("type", "deposit, withdrawal, transfer, ...")] = None,
     category: Annotated[str | None, _parameter("category", "Of this category.")] = None,
     tag: Annotated[str | None, _parameter("tag", "With this tag.")] = None,
-    amount_min: Annotated[str | None, _parameter("amount_min", "Of this amount or more.")] = None,
-    amount_max: Annotated[str | None, _parameter("amount_max", "Of this amount or less.")] = None,
+    amount_min: Annotated[
+        str | None, _parameter("amount_min", "Of this amount or more, in the currency of each.")
+    ] = None,
+    amount_max: Annotated[
+        str | None, _parameter("amount_max", "Of this amount or less, in the currency of each.")
+    ] = None,
     booked_from: Annotated[str | None, _parameter("from", "Booked on this date or later.")] = None,
     booked_to: Annotated[str | None, _parameter("to", "Booked on this date or before.")] = None,
     status: Annotated[str | None, _parameter("status", f"One of {', '.join(STATUSES)}.")] = None,
@@ -62,8 +65,8 @@ FiltersIn: TypeAlias = NamedDependency[FilterTexts]
 FILTERS: Final = {"filters": Provide(provide_filters, sync_to_thread=False)}
 
 
-def filters_of(texts: FilterTexts, currency: str, account_id: int | None = None) -> Filters:
-    """The filters, with amounts in minor units of `currency`; a bad one is refused by name."""
+def filters_of(texts: FilterTexts, account_id: int | None = None) -> Filters:
+    """The filters; a bad one is refused by name."""
     if texts.status is not None and texts.status not in STATUSES:
         refuse("status", f"Expected one of {', '.join(STATUSES)}.")
     return Filters(
@@ -71,8 +74,8 @@ def filters_of(texts: FilterTexts, currency: str, account_id: int | None = None)
         kind=text_of("type", texts.kind),
         category=text_of("category", texts.category),
         tag=text_of("tag", texts.tag),
-        amount_min=_amount("amount_min", texts.amount_min, currency),
-        amount_max=_amount("amount_max", texts.amount_max, currency),
+        amount_min=_amount("amount_min", texts.amount_min),
+        amount_max=_amount("amount_max", texts.amount_max),
         booked_from=date_of("from", texts.booked_from),
         booked_to=date_of("to", texts.booked_to),
         status=texts.status,  # type: ignore[arg-type]
@@ -80,12 +83,10 @@ def filters_of(texts: FilterTexts, currency: str, account_id: int | None = None)
     )
 
 
-def _amount(name: str, text: str | None, currency: str) -> int | None:
+def _amount(name: str, text: str | None) -> Decimal | None:
     if text is None:
         return None
-    if Amount.pattern.fullmatch(text) is None:
+    # Amounts have no sign here: what is a debit and what a credit depends on who looks.
+    if Amount.pattern.fullmatch(text) is None or text.startswith("-"):
         refuse(name, f"Expected {Amount.expected}.")
-    try:
-        return minor_units_of(Amount(text), currency)
-    except Malformed as refusal:
-        refuse(name, str(refusal))
+    return Decimal(text)

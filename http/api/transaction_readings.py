@@ -100,19 +100,14 @@ async def _history(
     async with reading(
         call, *touched, user_id=user_id, as_of=page.as_of, known_at=page.known_at
     ) as (connection, moment):
-        currency = call.bank.currency
         if account_id is not None:
             await check_account(connection, call.actor, account_id)
-            account = await accounts.account(connection, account_id)
-            if account is None:
+            if await accounts.account(connection, account_id) is None:
                 raise AccountNotFound(account_id=account_id)
-            currency = account.currency
-        # Amounts are compared in minor units: the account's, or else those of the bank's currency.
-        filters = filters_of(texts, currency, account_id)
         rows = await transactions.history(
             connection,
             user_id=user_id,
-            filters=filters,
+            filters=filters_of(texts, account_id),
             moment=moment,
             limit=page.rows,
             before=page.place,

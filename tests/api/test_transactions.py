@@ -270,6 +270,22 @@ def test_a_history_lists_what_is_asked_for(api: RunningApi, holder: Person) -> N
     assert holder.get(f"/transactions/history/{holder.user_id}").json()[0] == newest
 
 
+def test_amounts_are_compared_in_the_currency_of_each_transaction(
+    api: RunningApi, holder: Person
+) -> None:
+    for currency, amount in (("EUR", "9.99"), ("JPY", "1000"), ("KWD", "12.345"), ("CLF", "0.0001")):
+        api.account(holder, amount, currency=currency)
+
+    def currencies(**filters: Any) -> set[str]:
+        rows = holder.get("/transactions/history", **filters).json()
+        return {row["currency"] for row in rows}
+
+    assert currencies(amount_max="12.3449") == {"EUR", "CLF"}
+    assert currencies(amount_min="12.345") == {"JPY", "KWD"}
+    assert currencies(amount_min=0, amount_max="0.0001") == {"CLF"}
+    assert holder.get("/transactions/history", amount_min=-1).status_code == 400
+
+
 def test_a_history_is_paged_to_its_end(api: RunningApi, holder: Person) -> None:
     account_id = api.account(holder)
     for number in range(1, 8):

@@ -53,6 +53,15 @@ def test_a_body_that_two_readers_could_read_differently_moves_no_money(
     assert holder.get(f"/accounts/{account_id}/balance").json()["balance"] == 0
 
 
+@pytest.mark.parametrize("currency", ["", "eur", "XXX", "EURO"])
+def test_a_currency_that_is_none_is_not_taken_for_the_banks_own(
+    holder: Person, currency: str
+) -> None:
+    body = {"user_id": holder.user_id, "account_type": "checking", "currency": currency}
+
+    assert holder.post("/accounts/create", body).status_code == 422
+
+
 @pytest.mark.parametrize("number", [b'"%d"', b"%d.0", b"0%d"])
 def test_an_account_number_is_a_whole_number_and_nothing_like_it(
     api: RunningApi, holder: Person, number: bytes

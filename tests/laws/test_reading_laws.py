@@ -115,8 +115,8 @@ async def test_filtered_transactions_at_any_moment_and_page_by_page_are_what_the
         account_id=st.none() | st.sampled_from(history.numbers),
         category=st.sampled_from([*CATEGORIES, None, None]),
         tag=st.sampled_from([None, None, None, "a", "b"]),
-        amount_min=st.none() | st.none() | st.integers(0, 3000),
-        amount_max=st.none() | st.none() | st.integers(1000, 4000),
+        amount_min=st.none() | st.none() | st.decimals(0, 30, places=3),
+        amount_max=st.none() | st.none() | st.decimals(10, 40, places=3),
         booked_from=day,
         booked_to=day,
         status=st.sampled_from([None, None, None, "completed", "reversed"]),
@@ -215,8 +215,8 @@ def expected_history(
             and (filters.tag is None or filters.tag in tags)
             and filters.status in (None, status)
             and (filters.text is None or filters.text in (event.description or ""))
-            and (filters.amount_min is None or event.fact.amount >= filters.amount_min)
-            and (filters.amount_max is None or event.fact.amount <= filters.amount_max)
+            and (filters.amount_min is None or event.fact.amount >= 100 * filters.amount_min)
+            and (filters.amount_max is None or event.fact.amount <= 100 * filters.amount_max)
             and (filters.booked_from is None or event.booking_date >= filters.booked_from)
             and (filters.booked_to is None or event.booking_date <= filters.booked_to)
         ):
