@@ -1,7 +1,7 @@
 """Billers: who can be paid by customer reference, and on what terms; what they are owed is settled."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from litestar import get, post, put
@@ -74,13 +74,10 @@ class BillerIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     refunds: Refunds = "advanced"
 
     def terms(self, currency: str) -> BillerTerms:
-        plain: dict[str, Any] = {
-            name: Decimal(value) if isinstance(value, Decimal) else value
-            for name, value in msgspec.structs.asdict(self).items()
-        }
-        plain["currencies"] = tuple(self.currencies or (currency,))
-        plain["reference"] = ReferenceFormat(**msgspec.structs.asdict(self.reference))
-        return BillerTerms(**plain)
+        said = msgspec.structs.asdict(self)
+        said["currencies"] = tuple(self.currencies or (currency,))
+        said["reference"] = ReferenceFormat(**msgspec.structs.asdict(self.reference))
+        return BillerTerms(**said)
 
 
 class BillerOut(msgspec.Struct, kw_only=True):

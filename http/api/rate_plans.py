@@ -109,16 +109,16 @@ async def set_rates(request: Call, data: JSONBody[SettingRates]) -> ASGIApp:
         tiers=tuple(
             Tier(
                 0 if tier.above is None else minor_units_of(tier.above, data.currency),
-                Decimal(tier.rate),
+                tier.rate,
             )
             for tier in data.tiers
         ),
         method=data.method,
         basis=data.basis,
-        overdraft_rate=Decimal(data.overdraft_rate),
-        excess_rate=None if data.excess_rate is None else Decimal(data.excess_rate),
+        overdraft_rate=data.overdraft_rate,
+        excess_rate=data.excess_rate,
         posting=data.posting,
-        withholding_rate=Decimal(data.withholding_rate),
+        withholding_rate=data.withholding_rate,
         rounding=data.rounding,
     )
 

@@ -11,7 +11,7 @@ repeat can be seen) and the digits of every number, and is then converted by msg
 import json
 import re
 from decimal import Decimal
-from typing import Any, ClassVar, Final, NoReturn, TypeVar
+from typing import Any, ClassVar, Final, NoReturn, Self, TypeVar
 
 import msgspec
 from msgspec import inspect, structs
@@ -57,11 +57,23 @@ class BodyNotJson(BodyRefused):
     """The media type of the body is not JSON's."""
 
 
-class ExactDecimal(Decimal):
-    """A decimal read from the very digits that were sent; see the pattern of each kind."""
+class _ReadAsDecimal(type):
+    def __instancecheck__(cls, value: Any) -> bool:
+        return type(value) is Decimal
+
+
+class ExactDecimal(Decimal, metaclass=_ReadAsDecimal):
+    """A decimal read from the very digits that were sent; see the pattern of each kind.
+
+    A kind is only how the digits are written. What is read is a plain decimal, so that nothing that goes
+    on from here into an event is of a type that the log cannot write.
+    """
 
     pattern: ClassVar[re.Pattern[str]]
     expected: ClassVar[str]
+
+    def __new__(cls, value: Decimal | int | str) -> Self:
+        return Decimal(value)  # type: ignore[return-value]
 
 
 class Amount(ExactDecimal):
@@ -188,13 +200,7 @@ def _exact_decimal(kind: type[Any], value: Any) -> Any:
 _NUMBERS: Final = frozenset((int, Decimal))
 
 
-def _encode_subclass(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return Decimal(value)
-    raise NotImplementedError(f"{type(value).__name__} cannot be written as JSON")
-
-
-_ENCODER: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=_encode_subclass)
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 _WHERE: Final = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(?P<name>.*)`")

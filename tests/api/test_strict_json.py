@@ -55,7 +55,7 @@ def test_an_amount_is_read_exactly_from_a_number_or_a_string(sent: str) -> None:
 
     assert order.amount == Decimal("100.00")
     assert str(order.amount) == "100.00"
-    assert type(order.amount) is Amount
+    assert type(order.amount) is Decimal
 
 
 def test_an_amount_that_no_double_holds_keeps_all_of_its_digits() -> None:

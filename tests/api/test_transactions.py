@@ -273,7 +273,12 @@ def test_a_history_lists_what_is_asked_for(api: RunningApi, holder: Person) -> N
 def test_amounts_are_compared_in_the_currency_of_each_transaction(
     api: RunningApi, holder: Person
 ) -> None:
-    for currency, amount in (("EUR", "9.99"), ("JPY", "1000"), ("KWD", "12.345"), ("CLF", "0.0001")):
+    for currency, amount in (
+        ("EUR", "9.99"),
+        ("JPY", "1000"),
+        ("KWD", "12.345"),
+        ("CLF", "0.0001"),
+    ):
         api.account(holder, amount, currency=currency)
 
     def currencies(**filters: Any) -> set[str]:
