@@ -14,7 +14,7 @@ from api.bill_readings import UpcomingBill, upcoming_out
 from api.call import Call, told
 from api.documents import answers, described
 from api.pages import Cursor, Limit, Place, page_of, steady_page_of, told_page
-from api.parameters import AsOf, KnownAt, id_of, refuse, text_of
+from api.parameters import AN_ID, AsOf, KnownAt, id_of, one_of, refuse, text_of
 from api.transaction_filters import FiltersIn, filters_of
 from api.visibility import check_account, reading
 from domain.account_facts import Restriction, Status
@@ -93,15 +93,21 @@ BasisIn = Annotated[
     QueryParameter(
         name="basis",
         description="booked (by booking date) or value: what counts for interest by that day.",
+        schema_extra=one_of(("booked", "value")),
     ),
 ]
 Reference = Annotated[
     str | None,
     QueryParameter(name="reference", description="Another system's number for the account."),
 ]
-UserId = Annotated[str | None, QueryParameter(name="user_id", description="Whose accounts.")]
+UserId = Annotated[
+    str | None, QueryParameter(name="user_id", description="Whose accounts.", schema_extra=AN_ID)
+]
 StatusIn = Annotated[
-    str | None, QueryParameter(name="status", description=f"One of {', '.join(STATUSES)}.")
+    str | None,
+    QueryParameter(
+        name="status", description=f"One of {', '.join(STATUSES)}.", schema_extra=one_of(STATUSES)
+    ),
 ]
 
 

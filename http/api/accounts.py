@@ -246,6 +246,7 @@ async def freeze(request: Call, account_id: FromPath[int], data: JSONBody[Freezi
 
 @_changing("/accounts/{account_id:int}/unfreeze", "Lift a freeze")
 async def unfreeze(request: Call, account_id: FromPath[int], data: JSONBody[WithReason]) -> ASGIApp:
+    """All restrictions are lifted; what was held stays held."""
     return await _change(
         request, account_id, lambda ask: accounts.unfreeze(ask, account_id, data.reason)
     )
@@ -265,6 +266,7 @@ async def make_dormant(
 async def reactivate(
     request: Call, account_id: FromPath[int], data: JSONBody[WithReason]
 ) -> ASGIApp:
+    """It can be paid from again."""
     return await _change(
         request, account_id, lambda ask: accounts.reactivate(ask, account_id, data.reason)
     )

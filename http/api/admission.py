@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from litestar import Request
+from litestar import Request, Response
 from litestar.exceptions import NotFoundException
 from litestar.params import QueryParameter
 
@@ -19,18 +19,21 @@ from application.revoked_sessions import RevocationsUnknown
 from domain.refusals import NotPermitted
 
 
-async def admitted(request: Request[Any, Any, Any]) -> None:
-    """Let the request through to its handler, or refuse it: who, which role, which ids and parameters."""
+async def admitted(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Let the request through to its handler, or refuse it: who, which role, which ids and parameters.
+
+    Which methods an address takes is answered here: its handlers know of one another no more.
+    """
     scope: Any = request.scope
     rule = RULES.get((scope["method"], scope["path_template"]))
     if rule is None:
         if scope["method"] == "OPTIONS":
-            return
+            return _options(scope["path_template"])
         raise NotFoundException
     if scope["query_string"]:
         check_query(scope, _parameters_of(scope["route_handler"]))
     if "anonymous" in rule.roles:
-        return
+        return None
     bank: Bank = scope["litestar_app"].state["bank"]
     state = scope["state"]
     claims = bank.tokens.verify(_bearer(state["arrival"].authorization), now=time.time())
@@ -47,6 +50,14 @@ async def admitted(request: Request[Any, Any, Any]) -> None:
             raise NotFoundException
     if actor.role not in rule.roles:
         await _refuse_role(bank, actor, rule, scope)
+    return None
+
+
+def _options(template: str) -> Response[None]:
+    methods = {method for method, path in RULES if path == template}
+    return Response(
+        None, status_code=204, headers={"Allow": ", ".join(sorted(methods | {"OPTIONS"}))}
+    )
 
 
 async def _refuse_role(bank: Bank, actor: Actor, rule: Rule, scope: Any) -> None:

@@ -11,47 +11,10 @@ from typing import Final
 import msgspec
 from litestar import Litestar, Router
 from litestar.serialization import encode_json
-from litestar.types import ASGIApp, ControllerRouterHandler
+from litestar.types import ASGIApp
 
-from api import (
-    account_readings,
-    accounts,
-    audit,
-    autopay,
-    bill_readings,
-    bill_refunds,
-    billers,
-    bills,
-    business_days,
-    clearing,
-    erasure,
-    explanations,
-    gateways,
-    health,
-    holds,
-    labels,
-    ledger,
-    loan_accounting,
-    loan_quotes,
-    loan_rates,
-    loan_readings,
-    loan_reports,
-    loan_servicing,
-    loans,
-    periods,
-    person_export,
-    rate_plans,
-    reconciliations,
-    reports,
-    restatements,
-    standing_orders,
-    statement_proofs,
-    statements,
-    transaction_readings,
-    transactions,
-    users,
-)
 from api.admission import admitted
+from api.areas import TAGS, routers
 from api.call import Bank, Call
 from api.gate import Gate
 from api.json_bodies import REQUEST_BYTES_MAX, StrictJson
@@ -85,45 +48,6 @@ READS_AT_ONCE: Final = 8
 USERS_AT_ONCE: Final = 4
 PERSONS_AT_ONCE: Final = 2
 OUTBOX_AT_ONCE: Final = 4
-
-HANDLERS: Final[list[ControllerRouterHandler]] = [
-    *users.HANDLERS,
-    *accounts.HANDLERS,
-    *account_readings.HANDLERS,
-    *transactions.HANDLERS,
-    *transaction_readings.HANDLERS,
-    *labels.HANDLERS,
-    *holds.HANDLERS,
-    *rate_plans.HANDLERS,
-    *billers.HANDLERS,
-    *bills.HANDLERS,
-    *bill_readings.HANDLERS,
-    *bill_refunds.HANDLERS,
-    *autopay.HANDLERS,
-    *standing_orders.HANDLERS,
-    *statements.HANDLERS,
-    *restatements.HANDLERS,
-    *statement_proofs.HANDLERS,
-    *loans.HANDLERS,
-    *loan_servicing.HANDLERS,
-    *loan_readings.HANDLERS,
-    *loan_reports.HANDLERS,
-    *loan_accounting.HANDLERS,
-    *ledger.HANDLERS,
-    *erasure.HANDLERS,
-    *person_export.HANDLERS,
-    *periods.HANDLERS,
-    *business_days.HANDLERS,
-    *audit.HANDLERS,
-    *explanations.HANDLERS,
-    *reports.HANDLERS,
-    *loan_quotes.HANDLERS,
-    *loan_rates.HANDLERS,
-    *gateways.HANDLERS,
-    *reconciliations.HANDLERS,
-    *clearing.HANDLERS,
-    *health.HANDLERS,
-]
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,9 +96,9 @@ def create_framework(
 
     return Litestar(
         [
-            Router(VERSIONED, route_handlers=HANDLERS, dependencies=FILTERS),
+            Router(VERSIONED, route_handlers=routers(), dependencies=FILTERS),
             # The same calls without a version, for clients that know no other address.
-            Router("/", route_handlers=HANDLERS, dependencies=FILTERS, include_in_schema=False),
+            Router("/", route_handlers=routers(), dependencies=FILTERS, include_in_schema=False),
         ],
         plugins=[StrictJson()],
         request_max_body_size=REQUEST_BYTES_MAX,
@@ -187,8 +111,10 @@ def create_framework(
             version=configuration.version,
             description=(
                 "The ledger core of a bank. Money is a JSON number with the currency's decimals; "
-                "times are RFC 3339 in UTC; every error is a problem of RFC 9457."
+                "times are RFC 3339 in UTC; every error is a problem of RFC 9457, of one of the kinds "
+                "at /v1/problems. The calls stand under /v1 and, the same, without it."
             ),
+            tags=TAGS,
         ),
         logging_config=None,
         debug=False,

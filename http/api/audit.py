@@ -16,7 +16,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.call import Call, told
 from api.documents import answers, described
 from api.pages import END, Cursor, Limit, limit_of, page_of, told_page
-from api.parameters import id_of, refuse
+from api.parameters import AN_ID, id_of, refuse
 from api.visibility import WAIT_SECONDS, check_account, reading
 from application.commands import Actor
 from application.pools import borrowed
@@ -42,22 +42,32 @@ from readmodels.reading import Connection
 POLL_SECONDS: Final = 0.05
 
 PositionIn = Annotated[
-    str | None, QueryParameter(name="position", description="The position of an event.")
+    str | None,
+    QueryParameter(name="position", description="The position of an event.", schema_extra=AN_ID),
 ]
 AfterIn = Annotated[
-    str | None, QueryParameter(name="after", description="A position; 0 if not given.")
+    str | None,
+    QueryParameter(
+        name="after", description="A position; 0 if not given.", schema_extra=AN_ID | {"minimum": 0}
+    ),
 ]
 SizeIn = Annotated[
     str | None,
-    QueryParameter(name="size", description="Of a checkpoint; the newest if not given."),
+    QueryParameter(
+        name="size", description="Of a checkpoint; the newest if not given.", schema_extra=AN_ID
+    ),
 ]
 OldIn = Annotated[
     str | None,
-    QueryParameter(name="from", description="Size of a checkpoint; the first if not given."),
+    QueryParameter(
+        name="from", description="Size of a checkpoint; the first if not given.", schema_extra=AN_ID
+    ),
 ]
 NewIn = Annotated[
     str | None,
-    QueryParameter(name="to", description="Size of a later one; the newest if not given."),
+    QueryParameter(
+        name="to", description="Size of a later one; the newest if not given.", schema_extra=AN_ID
+    ),
 ]
 Found = TypeVar("Found")
 

@@ -13,7 +13,7 @@ from api.bills import BillOut, bill_out
 from api.call import Call, told
 from api.documents import answers, described
 from api.pages import END, Cursor, Limit, steady_page_of, told_page
-from api.parameters import AsOf, KnownAt, id_of, refuse
+from api.parameters import AN_ID, AsOf, KnownAt, id_of, one_of, refuse
 from api.visibility import bill_for, check_user, place_for, reading
 from domain.bills.bill_facts import BillStatus, PaymentState, PaymentStatus
 from domain.bills.bill_refusals import BillNotFound, PaymentNotFound
@@ -72,17 +72,26 @@ class BillDetail(BillOut, kw_only=True):
     payments: list[PaymentOut]
 
 
-def _query(name: str, description: str) -> Any:
-    return QueryParameter(name=name, description=description)
+def _query(name: str, description: str, told: dict[str, Any]) -> Any:
+    return QueryParameter(name=name, description=description, schema_extra=told)
 
 
 DaysIn = Annotated[
-    str | None, _query("days", f"So many days on, 1 to {UPCOMING_DAYS_MAX}; else {UPCOMING_DAYS}.")
+    str | None,
+    _query(
+        "days",
+        f"So many days on, 1 to {UPCOMING_DAYS_MAX}; else {UPCOMING_DAYS}.",
+        AN_ID | {"maximum": UPCOMING_DAYS_MAX},
+    ),
 ]
-UserIn = Annotated[str | None, _query("user_id", "Of this customer.")]
-BillerIn = Annotated[str | None, _query("biller_id", "Of this biller.")]
-StatusIn = Annotated[str | None, _query("status", f"One of {', '.join(BILL_STATUSES)}.")]
-PaymentStatusIn = Annotated[str | None, _query("status", f"One of {', '.join(PAYMENT_STATUSES)}.")]
+UserIn = Annotated[str | None, _query("user_id", "Of this customer.", AN_ID)]
+BillerIn = Annotated[str | None, _query("biller_id", "Of this biller.", AN_ID)]
+StatusIn = Annotated[
+    str | None, _query("status", f"One of {', '.join(BILL_STATUSES)}.", one_of(BILL_STATUSES))
+]
+PaymentStatusIn = Annotated[
+    str | None, _query("status", f"One of {', '.join(PAYMENT_STATUSES)}.", one_of(PAYMENT_STATUSES))
+]
 
 
 @get(

@@ -189,6 +189,7 @@ async def list_billers(request: Call, limit: Limit = None, cursor: Cursor = None
     **described("A biller", answers(200, BillerOut, 401, 404, 429, 503)),
 )
 async def one_biller(request: Call, biller_id: FromPath[int]) -> ASGIApp:
+    """With all of its terms."""
     async with reading(request, transaction_id=_newest(request)) as (connection, moment):
         found = await billers_view.biller(connection, biller_id)
     if found is None:

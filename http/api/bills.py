@@ -253,6 +253,7 @@ async def dispute_bill(
 async def end_dispute(
     request: Call, bill_id: FromPath[int], data: JSONBody[EndingDispute]
 ) -> ASGIApp:
+    """Upheld, the bill is cancelled; else it can be paid again."""
     return await _change(
         request,
         bill_id,

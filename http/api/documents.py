@@ -1,6 +1,6 @@
 """What the OpenAPI document says of an operation, beside what its types say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from litestar.datastructures import ResponseHeader
@@ -14,8 +14,8 @@ from litestar.openapi.spec import (
     Schema,
 )
 
-from api.parameters import KEY_LENGTH_MAX
-from api.problems import problem_specs
+from api.parameters import ID_MAX, KEY_LENGTH_MAX
+from api.problems import WHAT_A_STATUS_SAYS, problem_specs
 
 _KEY: Final = Parameter(
     name="Idempotency-Key",
@@ -29,27 +29,53 @@ _KEY: Final = Parameter(
 )
 
 
-@dataclass
-class WritingOperation(Operation):
-    """An operation that takes an idempotency key."""
-
-    def __post_init__(self) -> None:
-        self.parameters = [*(self.parameters or []), _KEY]
-
-
-def operation_in(*media_types: str) -> type[Operation]:
-    """An operation that can be answered in these media types too, beside JSON."""
+def operation_in(media_types: tuple[str, ...], *, writes: bool) -> type[Operation]:
+    """An operation whose parameters are told as they are checked, and what it has beside its types: an
+    idempotency key where it writes, and the media types it can be answered in beside JSON."""
 
     @dataclass
-    class InManyForms(Operation):
+    class Described(Operation):
         def __post_init__(self) -> None:
-            good = (self.responses or {})["200"]
-            assert isinstance(good, OpenAPIResponse)
-            for media_type in media_types:
-                form = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-                good.content = {**(good.content or {}), media_type: form}
+            parameters = [each for each in self.parameters or [] if isinstance(each, Parameter)]
+            for parameter in parameters:
+                _tell_as_checked(parameter)
+            self.parameters = [*parameters, _KEY] if writes else [*parameters]
+            self.responses = {**(self.responses or {}), **self._common()}
+            if media_types:
+                good = (self.responses or {})["200"]
+                assert isinstance(good, OpenAPIResponse)
+                for media_type in media_types:
+                    form = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+                    good.content = {**(good.content or {}), media_type: form}
 
-    return InManyForms
+        def _common(self) -> dict[str, OpenAPIResponse]:
+            """The problems that any such call can be answered with, where it does not name them itself."""
+            given = self.responses or {}
+            malformed = given["400"]
+            assert isinstance(malformed, OpenAPIResponse)
+            statuses: tuple[int, ...] = () if self.security else (401, 429, 503)
+            if self.request_body is not None:
+                statuses += (408, 413, 415, 422)
+            return {
+                str(status): replace(malformed, description=WHAT_A_STATUS_SAYS[status])
+                for status in statuses
+                if str(status) not in given
+            }
+
+    return Described
+
+
+def _tell_as_checked(parameter: Parameter) -> None:
+    """All of a query is text to the framework, and null where it is not given; the checks are ours, and
+    what they take is what `schema_extra` says."""
+    schema = parameter.schema
+    if not isinstance(schema, Schema):
+        return
+    if schema.one_of:
+        schema.one_of = None
+        schema.type = schema.type or OpenAPIType.STRING
+    if parameter.param_in == "path" and schema.type == OpenAPIType.INTEGER:
+        schema.minimum, schema.maximum = 1, ID_MAX
 
 
 POSITION: Final = ResponseHeader(
@@ -59,9 +85,11 @@ POSITION: Final = ResponseHeader(
 )
 
 
-def answers(status: int, kind: Any, *problems: int) -> dict[int, ResponseSpec]:
+def answers(
+    status: int, kind: Any, *problems: int, media_type: str = "application/json"
+) -> dict[int, ResponseSpec]:
     """What the call answers when it does what it says, and the problems it can answer: these, 400 and 500."""
-    good = ResponseSpec(kind, description="Done", generate_examples=False)
+    good = ResponseSpec(kind, description="Done", media_type=media_type, generate_examples=False)
     return {status: good, **problem_specs(400, *problems, 500)}
 
 
@@ -71,15 +99,19 @@ def described(
     *,
     writes: bool | None = None,
     forms: tuple[str, ...] = (),
+    open_to_anyone: bool | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments for a handler. A call that answers 201 writes, unless said otherwise.
 
-    `forms` are the media types that a reading can be answered in beside JSON.
+    `forms` are the media types that a reading can be answered in beside JSON. A call that cannot be
+    answered 401 is open to anyone, unless said otherwise.
     """
     writing = 201 in responses if writes is None else writes
-    reading = operation_in(*forms) if forms else Operation
+    anyone = 401 not in responses if open_to_anyone is None else open_to_anyone
     return {
         "summary": summary,
         "responses": responses,
-        "operation_class": WritingOperation if writing else reading,
+        # An empty requirement: the call may come without a token.
+        "security": [{}] if anyone else None,
+        "operation_class": operation_in(forms, writes=writing),
     }

@@ -142,6 +142,8 @@ async def erase(request: Call, user_id: FromPath[int], data: JSONBody[Erasing]) 
     ),
 )
 async def withdraw(request: Call, user_id: FromPath[int], data: JSONBody[WithReason]) -> ASGIApp:
+    """Before the second person has agreed: the customer goes on as before."""
+
     def answer(posted: list[Posted]) -> Answer:
         return Answer(
             200, encode(ErasureWithdrawnOut(user_id=user_id, position=posted[0].position))
@@ -168,6 +170,7 @@ async def place_hold(request: Call, user_id: FromPath[int], data: JSONBody[WithR
     **described("Lift a legal hold", answers(200, LegalHoldOut, *_CHANGES), writes=True),
 )
 async def lift_hold(request: Call, user_id: FromPath[int], data: JSONBody[WithReason]) -> ASGIApp:
+    """From here on the person can be erased, as far as nothing else forbids it."""
     ask = asked_by(request, _hold_answer(user_id, False))
     return await written(request, erasure.lift_legal_hold(ask, user_id, data.reason))
 

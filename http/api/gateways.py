@@ -67,7 +67,9 @@ class SignedOperation(Operation):
     request_max_body_size=CALLBACK_BYTES_MAX,
     **{
         **described(
-            "News from a gateway", answers(200, CallbackTaken, 401, 404, 408, 413, 422, 429, 503)
+            "News from a gateway",
+            answers(200, CallbackTaken, 401, 404, 408, 413, 422, 429, 503),
+            open_to_anyone=True,
         ),
         "operation_class": SignedOperation,
     },

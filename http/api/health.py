@@ -40,6 +40,7 @@ class ProblemType(msgspec.Struct):
 
 @get("/health/live", **described("Whether the process lives", answers(200, Alive)))
 async def live(request: Call) -> ASGIApp:
+    """Nothing is asked of the store: the process answers, and that is all it says."""
     return told(Alive())
 
 
@@ -64,8 +65,9 @@ def _books(audited: LastAudit | None) -> str:
     return "log_damaged" if audited.log_findings else "sound"
 
 
-@get("/metrics", **described("Figures for Prometheus", answers(200, str)))
+@get("/metrics", **described("Figures for Prometheus", answers(200, str, media_type="text/plain")))
 async def metrics(request: Call) -> ASGIApp:
+    """Requests, the writer, the projector, the self-audit and the gateways, as text."""
     bank = request.bank
     writer = bank.writer
     bank.metrics.writer(queued=writer.queued, batches=writer.batches, position=writer.position)
@@ -95,6 +97,7 @@ async def problems(request: Call) -> ASGIApp:
     **described("The keys that verify access tokens", answers(200, dict[str, Any])),
 )
 async def jwks(request: Call) -> ASGIApp:
+    """As a JSON Web Key Set; keys of the recent past are in it too."""
     return told(request.bank.keys.jwks(now=time.time()))
 
 

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.call import Call, told
 from api.documents import answers, described
 from api.pages import Cursor, Limit, steady_page_of, told_page
-from api.parameters import AsOf, KnownAt, id_of
+from api.parameters import AN_ID, AsOf, KnownAt, id_of
 from api.visibility import reading
 from domain.money import decimal_of
 from ledger.chart_of_accounts import CHART, AccountKind
@@ -76,13 +76,18 @@ class JournalEntryOut(msgspec.Struct, kw_only=True):
 _SIDES: Final = {"D": "debit", "C": "credit"}
 
 LedgerAccountIn = Annotated[
-    str | None, QueryParameter(name="ledger_account", description="Of this ledger account.")
+    str | None,
+    QueryParameter(
+        name="ledger_account", description="Of this ledger account.", schema_extra=AN_ID
+    ),
 ]
 AccountIn = Annotated[
-    str | None, QueryParameter(name="account_id", description="Of this customer account.")
+    str | None,
+    QueryParameter(name="account_id", description="Of this customer account.", schema_extra=AN_ID),
 ]
 TransactionIn = Annotated[
-    str | None, QueryParameter(name="transaction_id", description="Of this transaction.")
+    str | None,
+    QueryParameter(name="transaction_id", description="Of this transaction.", schema_extra=AN_ID),
 ]
 
 

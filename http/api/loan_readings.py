@@ -24,7 +24,7 @@ from api.loan_forms import (
     product_out,
 )
 from api.pages import Cursor, Limit, page_of, told_page
-from api.parameters import AsOf, KnownAt, date_of, id_of, refuse, text_of
+from api.parameters import A_DATE, AN_ID, AsOf, KnownAt, date_of, id_of, one_of, refuse, text_of
 from api.visibility import check_loan, mark_of_loan, reading
 from domain.loans.history import Lived
 from domain.loans.lateness import bucket_of
@@ -101,14 +101,26 @@ StatusIn = Annotated[
     str | None, QueryParameter(name="status", description="Only loans of this status.")
 ]
 ArrearsIn = Annotated[
-    str | None, QueryParameter(name="in_arrears", description="true: only loans that are late.")
+    str | None,
+    QueryParameter(
+        name="in_arrears",
+        description="true: only loans that are late.",
+        schema_extra=one_of(("true", "false")),
+    ),
 ]
 UserIn = Annotated[
-    str | None, QueryParameter(name="user_id", description="Only this borrower's; for staff.")
+    str | None,
+    QueryParameter(
+        name="user_id", description="Only this borrower's; for staff.", schema_extra=AN_ID
+    ),
 ]
 OnIn = Annotated[
     str | None,
-    QueryParameter(name="on", description="The day to pay off on, today or later; today if none."),
+    QueryParameter(
+        name="on",
+        description="The day to pay off on, today or later; today if none.",
+        schema_extra=A_DATE,
+    ),
 ]
 Flag: Final[dict[str, bool]] = {"true": True, "false": False}
 

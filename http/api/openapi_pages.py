@@ -6,6 +6,7 @@ and its content security policy would not let it.
 
 import hashlib
 import html
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from litestar import MediaType, Request, Response, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.params import FromPath
 
 CONTENT_SECURITY_POLICY: Final = (
@@ -59,12 +60,15 @@ _PAGE: Final = """<!DOCTYPE html>
 """
 
 
-def openapi_config(*, title: str, version: str, description: str) -> OpenAPIConfig:
+def openapi_config(
+    *, title: str, version: str, description: str, tags: Sequence[Tag] = ()
+) -> OpenAPIConfig:
     """The configuration for `Litestar(openapi_config=...)`: the document, its page and its assets."""
     return OpenAPIConfig(
         title=title,
         version=version,
         description=description,
+        tags=list(tags),
         render_plugins=[_SwaggerPage(path="/"), JsonRenderPlugin(path="/openapi.json")],
         openapi_router=Router(
             "/schema",
@@ -81,6 +85,7 @@ def openapi_config(*, title: str, version: str, description: str) -> OpenAPIConf
             }
         ),
         security=[{"bearer": []}],
+        use_handler_docstrings=True,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
+from litestar.openapi.spec import OpenAPIType
 from litestar.params import QueryParameter
 
 from api.call import Call, Told, told
@@ -23,7 +24,12 @@ Place: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=ID_MAX)]
 END: Final = ID_MAX
 
 Limit: TypeAlias = Annotated[
-    str | None, QueryParameter(name="limit", description=f"1 to {LIMIT_MAX}; {LIMIT} if not given.")
+    str | None,
+    QueryParameter(
+        name="limit",
+        description=f"1 to {LIMIT_MAX}; {LIMIT} if not given.",
+        schema_extra={"type": OpenAPIType.INTEGER, "minimum": 1, "maximum": LIMIT_MAX},
+    ),
 ]
 Cursor: TypeAlias = Annotated[
     str | None,

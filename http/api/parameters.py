@@ -2,9 +2,11 @@
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, NoReturn, TypeAlias
 
 import msgspec
+from litestar.openapi.spec import OpenAPIType
 from litestar.params import QueryParameter
 
 from api.gate import TWICE
@@ -18,11 +20,21 @@ Id: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=ID_MAX, examples=[1])]
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Word: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
+# What the document says of the parameters that are checked here.
+A_DATE: Final[dict[str, Any]] = {"format": "date"}
+AN_ID: Final[dict[str, Any]] = {"type": OpenAPIType.INTEGER, "minimum": 1, "maximum": ID_MAX}
+
+
+def one_of(choices: Iterable[str]) -> dict[str, Any]:
+    return {"enum": list(choices)}
+
+
 AsOf: TypeAlias = Annotated[
     str | None,
     QueryParameter(
         name="as_of",
         description="A booking date, YYYY-MM-DD: what stood in the books at the end of that day.",
+        schema_extra=A_DATE,
     ),
 ]
 KnownAt: TypeAlias = Annotated[
@@ -30,6 +42,7 @@ KnownAt: TypeAlias = Annotated[
     QueryParameter(
         name="known_at",
         description="What was known then: an instant (RFC 3339, with offset) or a position.",
+        schema_extra={"examples": ["2026-03-31T17:00:00Z", "40370"]},
     ),
 ]
 

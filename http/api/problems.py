@@ -184,6 +184,21 @@ _BY_STATUS: Final[dict[int, tuple[str, str]]] = {
     429: ("too-many-requests", "Too many requests"),
     503: ("unavailable", "Not available at the moment"),
 }
+# What each says of any call; `code` says which of the kinds at /problems it is.
+WHAT_A_STATUS_SAYS: Final = {
+    400: "The request cannot be read: a parameter, a header, or a body that is not proper JSON.",
+    401: "Nobody is signed in by this access token, or these credentials.",
+    403: "The caller may see what is named, and may not do this.",
+    404: "What is named is not there, or not for this caller to see.",
+    408: "The body was announced and did not come in time.",
+    409: "What stands in the books forbids it; the figures say what.",
+    413: "The body, or what is asked for, is more than this call takes.",
+    415: "The body is not JSON.",
+    422: "The request can be read and cannot be meant: `errors` names the fields, or the figures say why.",
+    429: "Too many requests; `Retry-After` says when to come again.",
+    500: "Something went wrong on our side; nothing was done.",
+    503: "Not available at the moment, or not known whether it was done: the same key is safe for ever.",
+}
 _INTERNAL: Final = ("internal-error", "Something went wrong on our side")
 _INTERNAL_DETAIL: Final = (
     "Nothing more is said here; the log of the bank has it, under this request."
@@ -323,9 +338,7 @@ def problem_specs(*statuses: int) -> dict[int, ResponseSpec]:
     return {
         status: ResponseSpec(
             Problem,
-            description=", ".join(
-                sorted({row["title"] for row in catalogue() if row["status"] == status})
-            ),
+            description=WHAT_A_STATUS_SAYS[status],
             media_type=MEDIA_TYPE,
             generate_examples=False,
         )

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.call import Call, asked_by, recorded_at, told, told_answer, written
 from api.documents import answers, described
 from api.pages import END, Cursor, Limit, page_of, told_page
-from api.parameters import Text, refuse, text_of
+from api.parameters import Text, one_of, refuse, text_of
 from api.problems import NotYetRead
 from api.reconciling import Reconciled, Reconciler
 from api.strict_json import encode
@@ -30,7 +30,12 @@ from readmodels.work_items import ReconciliationRow, WorkItemRow
 
 Gateway = Annotated[str | None, QueryParameter(name="gateway", description="Of this gateway only.")]
 Status = Annotated[
-    str | None, QueryParameter(name="status", description="open or resolved; both if not given.")
+    str | None,
+    QueryParameter(
+        name="status",
+        description="open or resolved; both if not given.",
+        schema_extra=one_of(("open", "resolved")),
+    ),
 ]
 
 
@@ -214,6 +219,7 @@ async def list_work_items(
     **described("A work item", answers(200, WorkItemOut, 401, 403, 404, 429, 503)),
 )
 async def one_work_item(request: Call, work_item_id: FromPath[int]) -> ASGIApp:
+    """A difference with a gateway, and how it was resolved if it was."""
     async with reading(request) as (connection, moment):
         row = await work_items.work_item(connection, work_item_id)
     if row is None:

@@ -11,14 +11,16 @@ import msgspec
 from litestar.params import QueryParameter
 
 from api.call import Call, Told, told
-from api.parameters import refuse
+from api.parameters import one_of, refuse
 from domain.money import decimal_of
 from readmodels.statements.csv_statement import harmless
 
 FormatIn = Annotated[
     str | None,
     QueryParameter(
-        name="format", description="json or csv; else what the Accept header asks for; else json."
+        name="format",
+        description="json or csv; else what the Accept header asks for; else json.",
+        schema_extra=one_of(("json", "csv")),
     ),
 ]
 # The fields that are minor units in the views and major units on the wire.

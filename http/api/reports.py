@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.call import Call
 from api.documents import answers, described
 from api.pages import Limit, limit_of
-from api.parameters import AsOf, KnownAt, date_of, id_of, refuse
+from api.parameters import A_DATE, AN_ID, AsOf, KnownAt, date_of, id_of, one_of, refuse
 from api.report_forms import FormatIn, Table, told_report, wants_csv, wire_form
 from api.visibility import check_account, check_user, reading
 from domain.refusals import AccountNotFound
@@ -38,21 +38,32 @@ QUIET_DAYS: Final = 365
 
 From = Annotated[
     str | None,
-    QueryParameter(name="from", description="The first booking date; the last is `as_of`."),
+    QueryParameter(
+        name="from", description="The first booking date; the last is `as_of`.", schema_extra=A_DATE
+    ),
 ]
 ByIn = Annotated[
     str | None,
-    QueryParameter(name="by", description=f"One of {', '.join(GROUPINGS)}; month if not given."),
+    QueryParameter(
+        name="by",
+        description=f"One of {', '.join(GROUPINGS)}; month if not given.",
+        schema_extra=one_of(GROUPINGS),
+    ),
 ]
-AccountIn = Annotated[str | None, QueryParameter(name="account_id", description="Of this account.")]
+AccountIn = Annotated[
+    str | None,
+    QueryParameter(name="account_id", description="Of this account.", schema_extra=AN_ID),
+]
 UserIn = Annotated[
-    str | None, QueryParameter(name="user_id", description="Of this customer's accounts.")
+    str | None,
+    QueryParameter(name="user_id", description="Of this customer's accounts.", schema_extra=AN_ID),
 ]
 QuietDaysIn = Annotated[
     str | None,
     QueryParameter(
         name="quiet_days",
         description=f"An account is quiet without a sign of life for so long; {QUIET_DAYS}.",
+        schema_extra=AN_ID | {"maximum": DAYS_MAX},
     ),
 ]
 

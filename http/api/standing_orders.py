@@ -13,7 +13,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.call import Call, asked_by, told, written
 from api.documents import answers, described
 from api.pages import END, Cursor, Limit, page_of, told_page
-from api.parameters import Id, Text, id_of
+from api.parameters import AN_ID, Id, Text, id_of
 from api.strict_json import Amount, encode
 from api.visibility import account_of_order, check_account, reading
 from application import standing_orders
@@ -32,7 +32,10 @@ Day = Annotated[dt.date, msgspec.Meta(examples=["2026-12-31"])]
 Count = Annotated[int, msgspec.Meta(ge=1, le=COUNT_MAX)]
 Retries = Annotated[int, msgspec.Meta(ge=0, le=RETRY_DAYS_MAX)]
 Of = Annotated[
-    str | None, QueryParameter(name="account_id", description="Only those of this account.")
+    str | None,
+    QueryParameter(
+        name="account_id", description="Only those of this account.", schema_extra=AN_ID
+    ),
 ]
 
 

@@ -9,7 +9,7 @@ import msgspec
 from litestar.params import QueryParameter
 
 from api.call import Call, Told
-from api.parameters import refuse
+from api.parameters import one_of, refuse
 from domain.statement import Letterhead
 from readmodels.statements.canonical import MONEY, Bank, Statement
 from readmodels.statements.renderings import FORMATS, Format, render
@@ -32,6 +32,7 @@ FormatIn = Annotated[
     QueryParameter(
         name="format",
         description=f"One of {', '.join(FORMATS)}; else what the Accept header asks for; else json.",
+        schema_extra=one_of(FORMATS),
     ),
 ]
 

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.call import Call, asked_by, written
 from api.documents import answers, described
 from api.pages import Cursor, Limit, page_of, told_page
-from api.parameters import AsOf, KnownAt, date_of, refuse
+from api.parameters import A_DATE, AsOf, KnownAt, date_of, refuse
 from api.problems import StatementNotReproduced
 from api.statement_forms import (
     OTHER_FORMS,
@@ -38,10 +38,17 @@ from readmodels.statements.canonical import FORM, Statement
 
 From = Annotated[
     str | None,
-    QueryParameter(name="from", description="The first booking date; else the first of the month."),
+    QueryParameter(
+        name="from",
+        description="The first booking date; else the first of the month.",
+        schema_extra=A_DATE,
+    ),
 ]
 To = Annotated[
-    str | None, QueryParameter(name="to", description="The last booking date, at most `as_of`.")
+    str | None,
+    QueryParameter(
+        name="to", description="The last booking date, at most `as_of`.", schema_extra=A_DATE
+    ),
 ]
 
 

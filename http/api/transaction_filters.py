@@ -7,15 +7,18 @@ import msgspec
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 
-from api.parameters import date_of, refuse, text_of
+from api.parameters import A_DATE, AN_ID, date_of, one_of, refuse, text_of
 from api.strict_json import Amount
 from readmodels.transaction_filters import Filters
 
 STATUSES: Final = ("pending", "completed", "reversed", "failed")
 
 
-def _parameter(name: str, description: str) -> Any:
-    return QueryParameter(name=name, description=description)
+AN_AMOUNT: Final = {"pattern": f"^{Amount.pattern.pattern.removeprefix('-?')}$"}
+
+
+def _parameter(name: str, description: str, told: dict[str, Any] | None = None) -> Any:
+    return QueryParameter(name=name, description=description, schema_extra=told)
 
 
 class FilterTexts(msgspec.Struct, frozen=True):
@@ -37,14 +40,22 @@ def provide_filters(
     category: Annotated[str | None, _parameter("category", "Of this category.")] = None,
     tag: Annotated[str | None, _parameter("tag", "With this tag.")] = None,
     amount_min: Annotated[
-        str | None, _parameter("amount_min", "Of this amount or more, in the currency of each.")
+        str | None,
+        _parameter("amount_min", "Of this amount or more, in the currency of each.", AN_AMOUNT),
     ] = None,
     amount_max: Annotated[
-        str | None, _parameter("amount_max", "Of this amount or less, in the currency of each.")
+        str | None,
+        _parameter("amount_max", "Of this amount or less, in the currency of each.", AN_AMOUNT),
     ] = None,
-    booked_from: Annotated[str | None, _parameter("from", "Booked on this date or later.")] = None,
-    booked_to: Annotated[str | None, _parameter("to", "Booked on this date or before.")] = None,
-    status: Annotated[str | None, _parameter("status", f"One of {', '.join(STATUSES)}.")] = None,
+    booked_from: Annotated[
+        str | None, _parameter("from", "Booked on this date or later.", A_DATE)
+    ] = None,
+    booked_to: Annotated[
+        str | None, _parameter("to", "Booked on this date or before.", A_DATE)
+    ] = None,
+    status: Annotated[
+        str | None, _parameter("status", f"One of {', '.join(STATUSES)}.", one_of(STATUSES))
+    ] = None,
     text: Annotated[str | None, _parameter("text", "With this text in the description.")] = None,
 ) -> FilterTexts:
     return FilterTexts(
@@ -60,7 +71,9 @@ def provide_filters(
     )
 
 
-AccountIn: TypeAlias = Annotated[str | None, _parameter("account_id", "That touch this account.")]
+AccountIn: TypeAlias = Annotated[
+    str | None, _parameter("account_id", "That touch this account.", AN_ID)
+]
 FiltersIn: TypeAlias = NamedDependency[FilterTexts]
 FILTERS: Final = {"filters": Provide(provide_filters, sync_to_thread=False)}
 

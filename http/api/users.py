@@ -126,7 +126,9 @@ async def register(request: Call, data: JSONBody[Registration]) -> ASGIApp:
 @post(
     "/login",
     status_code=200,
-    **described("Sign in", answers(200, Tokens, 401, 422, 429, 503), writes=False),
+    **described(
+        "Sign in", answers(200, Tokens, 401, 422, 429, 503), writes=False, open_to_anyone=True
+    ),
 )
 async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
     """An access token for ten minutes, and a refresh token to get the next one with."""
@@ -149,7 +151,9 @@ async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
 @post(
     "/refresh",
     status_code=200,
-    **described("Carry a session on", answers(200, Tokens, 401, 422, 503), writes=False),
+    **described(
+        "Carry a session on", answers(200, Tokens, 401, 422, 503), writes=False, open_to_anyone=True
+    ),
 )
 async def refresh(request: Call, data: JSONBody[Refreshing]) -> ASGIApp:
     """The next pair of tokens. A refresh token is used once; a second use ends the session."""
@@ -174,6 +178,7 @@ async def logout(request: Call) -> ASGIApp:
 
 @get("/profile", **described("Who is signed in", answers(200, Profile, 401, 503)))
 async def profile(request: Call) -> ASGIApp:
+    """Number, name, address and role of whoever holds the token."""
     bank = request.bank
     sealed = await users.sealed_profile(bank.persons, request.actor.user_id)
     if sealed is None:

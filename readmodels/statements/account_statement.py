@@ -105,7 +105,8 @@ async def _standing_on(connection: Connection, position: int) -> LogAt:
 
 
 def _hold(row: HoldRow) -> StatedHold:
-    return StatedHold(row.hold_id, row.remaining, row.placed_at, row.expires_at, row.description)
+    what = row.description or row.counterparty
+    return StatedHold(row.hold_id, row.remaining, row.placed_at, row.expires_at, what)
 
 
 def _line(line: LineRow, account_id: int) -> Line:

@@ -38,12 +38,20 @@ def test_every_call_says_what_it_is_for_and_how_it_fails(document: dict[str, Any
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             responses = operation["responses"]
-            assert operation["summary"], (method, path)
+            assert operation["summary"][0].isupper(), (method, path)
+            assert not operation["summary"].endswith("."), (method, path)
+            # The docstring of its handler, which is not left to guesswork.
+            assert operation.get("description", "").endswith("."), (method, path)
+            assert len(operation["tags"]) == 1, (method, path)
             assert any(status < "300" for status in responses), (method, path)
-            assert "500" in responses, (method, path)
             open_to_anyone = "anonymous" in POLICY[method.upper(), path.removeprefix("/v1")].roles
-            assert open_to_anyone or "401" in responses, (method, path)
+            assert (operation.get("security") == [{}]) is open_to_anyone, (method, path)
+            needed = {"400", "500"} | (set() if open_to_anyone else {"401", "429", "503"})
+            if "requestBody" in operation and path != "/v1/gateways/{name}/callbacks":
+                needed |= {"408", "413", "415", "422"}
+            assert needed <= responses.keys(), (method, path)
             for status, response in responses.items():
+                assert response["description"], (method, path, status)
                 if status >= "400":
                     assert list(response["content"]) == ["application/problem+json"]
 
@@ -58,3 +66,27 @@ def test_every_call_that_writes_takes_an_idempotency_key(document: dict[str, Any
             names = [parameter["name"] for parameter in operation.get("parameters", [])]
             writes = method in ("post", "put", "delete") and path not in without
             assert ("Idempotency-Key" in names) is writes, (method, path)
+
+
+def test_what_a_parameter_takes_is_told(document: dict[str, Any]) -> None:
+    """A query is text to the framework; without `schema_extra` the document would say no more than that."""
+    free = {
+        "reference",
+        "cursor",
+        "type",
+        "category",
+        "tag",
+        "text",
+        "status",
+        "gateway",
+        "name",
+        "period",
+    }
+    free |= {"known_at", "webhook-id", "webhook-timestamp", "webhook-signature"}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for parameter in operation.get("parameters", []):
+                schema, name = parameter["schema"], parameter["name"]
+                assert "null" not in str(schema), (method, path, name)
+                told = {"minimum", "minLength", "format", "pattern", "enum"} & schema.keys()
+                assert told or name in free, (method, path, name)

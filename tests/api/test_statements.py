@@ -335,14 +335,17 @@ def test_a_restatement_explains_every_cent_by_the_events_that_came_later(
 
 def test_a_statement_shows_what_was_held_at_its_end(holder: Person, account_id: int) -> None:
     held = holder.post(f"/v1/accounts/{account_id}/holds", {"amount": 15, "description": "Hotel"})
+    holder.post(f"/v1/accounts/{account_id}/holds", {"amount": 2, "counterparty": "Car hire"})
     today = holder.get(f"/v1/accounts/{account_id}/balance").json()["as_of"]
     told = issued(holder, account_id, to=today)
     holder.post(f"/v1/holds/{held.json()['hold_id']}/settle")
 
     body = json.loads(holder.get(f"/v1/statements/{told['statement_id']}").content)
 
-    assert [(hold["amount"], hold["description"]) for hold in body["holds"]] == [(15, "Hotel")]
-    assert (body["held"], body["closing_balance"], body["available"]) == (15, 60, 45)
+    # A hold without a description is told by whom it is for.
+    holds = [(hold["amount"], hold["description"]) for hold in body["holds"]]
+    assert holds == [(15, "Hotel"), (2, "Car hire")]
+    assert (body["held"], body["closing_balance"], body["available"]) == (17, 60, 43)
 
 
 def test_reports_say_in_csv_what_they_say_in_json(

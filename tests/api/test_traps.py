@@ -1,11 +1,13 @@
 """Traps that others have fallen into: each is a request that must not do what it does elsewhere."""
 
+import re
 import socket
 from typing import Any
 
 import pytest
 
 from api.pages import cursor_for
+from api.policy import POLICY
 from tests.running_api import Person, RunningApi
 
 
@@ -169,6 +171,19 @@ def test_a_parameter_that_is_none_is_refused_by_name(
 
     assert (answer.status_code, answer.json()["code"]) == (400, "parameter-refused")
     assert [error["pointer"] for error in answer.json()["errors"]] == [f"/query/{name}"]
+
+
+def test_an_address_tells_every_method_it_takes(api: RunningApi) -> None:
+    taken: dict[str, set[str]] = {}
+    for method, template in POLICY:
+        address = re.sub("{[^}]*}", "1", template)
+        taken.setdefault(address, set()).add(method)
+
+    told = {
+        address: set(api.anyone.options(address).headers["allow"].split(", ")) for address in taken
+    }
+
+    assert told == {address: methods | {"OPTIONS"} for address, methods in taken.items()}
 
 
 def test_nothing_internal_leaks_from_an_answer(api: RunningApi, holder: Person) -> None:
