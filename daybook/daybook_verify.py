@@ -86,7 +86,9 @@ KINDS = {
         "bill_payment": "account.bill-paid",
         "bill_refund": "account.bill-refunded account.bill-refund-advanced"
         " account.bill-refund-passed-on",
-        "bill_refund_taken_back": "account.bill-refund-taken-back",
+        "bill_refund_taken_back": "account.bill-refund-taken-back bill.unclaimed-taken-back",
+        "refund_unclaimed": "bill.refund-unclaimed",
+        "refund_claimed": "bill.refund-claimed",
         "biller_settlement": "biller.settled",
         "gateway_fee": "biller.gateway-fee-charged",
         "refund_repaid": "biller.refund-repaid",
@@ -308,11 +310,15 @@ def read_keys(text: str) -> Keys:
             raise Wrong(f"{line[:60]!r} is not a key")
         name, key_id, raw = parts[0], parts[1], decoded(parts[2])
         expected = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
-        if key_id != expected.hex() or len(raw) != 33 or raw[0] not in (ED25519, COSIGNATURE):
+        if key_id != expected.hex():
             raise Wrong(f"{line[:60]!r} is not a key")
-        keys[name, expected] = raw[0], raw[1:]
+        # A key of another algorithm is not used, nor are its signatures looked at.
+        if raw[0] in (ED25519, COSIGNATURE):
+            if len(raw) != 33:
+                raise Wrong(f"{line[:60]!r} is not a key")
+            keys[name, expected] = raw[0], raw[1:]
     if not keys:
-        raise Wrong("the key file holds no key")
+        raise Wrong("the key file holds no key that this program can use")
     return keys
 
 
@@ -758,12 +764,12 @@ class Story:
         number, booked = state["fact"]["hold_id"], state["booking_date"]
         left = [each for each in state["fact"].get("holds", []) if each[0] == number]
         if tag == "account.hold-placed.1":
-            _, amount, expires, _, description = (*left[0], None, None, None)[:5]
+            _, amount, expires, payee, description = (*left[0], None, None, None)[:5]
             self.holds[number] = {
                 "amount": amount,
                 "placed_at": state["recorded_at"],
                 "expires_at": in_utc(expires),
-                "description": description,
+                "description": description or payee,
                 "booked": booked,
                 "ended": "9999-12-31",
                 "settled": [],

@@ -37,6 +37,8 @@ GATEWAY_SECRET_CHARACTERS_MIN = 16
 # As the name of a key in a signed note: no blanks and no plus sign.
 LOG_ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,199}")
 LOCAL_KEK = "file"
+ED25519_ALONE = "ed25519"
+WITH_ML_DSA = "ed25519,ml-dsa-44"
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -68,6 +70,7 @@ class Settings:
     gateways: tuple[GatewaySettings, ...] = ()
     # The name of the log and of its keys; one is made up with the first key where none is given.
     log_origin: str | None = None
+    second_signature: bool = False
     # Where checkpoints are published to: a folder, a program that takes each on standard input.
     checkpoints_folder: Path | None = None
     checkpoints_command: str | None = None
@@ -97,6 +100,9 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         letterhead=_letterhead(given),
         gateways=_gateways(given),
         log_origin=_log_origin(given.get("DAYBOOK_LOG_ORIGIN")),
+        second_signature=_second_signature(
+            given.get("DAYBOOK_CHECKPOINT_SIGNATURES", ED25519_ALONE)
+        ),
         checkpoints_folder=_checkpoints_folder(given.get("DAYBOOK_CHECKPOINTS_DIR")),
         checkpoints_command=_checkpoints_command(given.get("DAYBOOK_CHECKPOINTS_COMMAND")),
         calendar=_calendar(given.get("DAYBOOK_HOLIDAYS")),
@@ -168,6 +174,14 @@ def _pg_bin(value: str | None) -> Path | None:
             f"DAYBOOK_PG_BIN must be a folder with initdb in it, and {folder} is not"
         )
     return folder
+
+
+def _second_signature(value: str) -> bool:
+    if value not in (ED25519_ALONE, WITH_ML_DSA):
+        raise SettingsError(
+            f"DAYBOOK_CHECKPOINT_SIGNATURES must be {ED25519_ALONE} or {WITH_ML_DSA}, not {value!r}"
+        )
+    return value == WITH_ML_DSA
 
 
 def _kek(value: str) -> str | None:

@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from daybook.evidence.kept_files import write_whole
 from daybook.evidence.signed_note import (
     ED25519,
+    ML_DSA_44,
     LogCheckpoint,
     NoteRefused,
     VerifierKey,
     checked_checkpoint,
+    ml_dsa_key,
+    ml_dsa_public,
     sign,
+    sign_ml_dsa,
 )
 
 FOLDER: Final = "keys"
@@ -51,16 +56,25 @@ class _Keys(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CheckpointKeys:
-    """The key file of a folder, made on the first use of all under the origin given, or a fresh one."""
+    """The key file of a folder, made on the first use of all under the origin given, or a fresh one.
 
-    def __init__(self, folder: Path, *, origin: str | None, now: float) -> None:
+    With `second`, an ML-DSA-44 key signs beside the first; it is made where there is none.
+    """
+
+    def __init__(
+        self, folder: Path, *, origin: str | None, now: float, second: bool = False
+    ) -> None:
         self._folder = folder
+        self._second = second
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._alone():
             if not self._path.exists():
                 name = origin or f"daybook.invalid/{secrets.token_hex(8)}"
                 self._write(_Keys(name, [_new_key(now)]))
-        stored = self._read()
+            stored = self._read()
+            if second and _second_of(stored) is None:
+                stored.keys.insert(1, _new_second_key(now))
+                self._write(stored)
         if origin not in (None, stored.origin):
             raise CheckpointKeysUnsafe(
                 f"{self._path} holds the keys of {stored.origin}, and DAYBOOK_LOG_ORIGIN is {origin}"
@@ -78,11 +92,16 @@ class CheckpointKeys:
 
     def sign(self, checkpoint: LogCheckpoint) -> str:
         """The signed note of a checkpoint, after it was kept here as the last that was signed."""
-        first = self._read().keys[0]
+        stored = self._read()
+        first = stored.keys[0]
         assert first.private is not None  # _read refuses a file whose first key cannot sign
         key = VerifierKey(self.origin, first.algorithm, first.public)
         private = Ed25519PrivateKey.from_private_bytes(first.private)
         note = f"{checkpoint.text}\n{sign(checkpoint.text, key, private)}"
+        second = _second_of(stored) if self._second else None
+        if second is not None and second.private is not None:
+            key = VerifierKey(self.origin, second.algorithm, second.public)
+            note += sign_ml_dsa(checkpoint, key, second.private)
         write_whole(self._folder / LAST, note.encode())
         return note
 
@@ -104,7 +123,8 @@ class CheckpointKeys:
             for key in stored.keys:
                 key.private = None
                 key.retired_at = key.retired_at or int(now)
-            stored.keys.insert(0, _new_key(now))
+            fresh = [_new_key(now), _new_second_key(now)] if self._second else [_new_key(now)]
+            stored.keys[:0] = fresh
             self._write(stored)
         return self.verifier_keys()[0]
 
@@ -122,7 +142,8 @@ class CheckpointKeys:
                 stored = msgspec.json.decode(file.read(FILE_BYTES_MAX), type=_Keys)
         except (OSError, msgspec.MsgspecError) as error:
             raise CheckpointKeysUnsafe(f"{self._path} does not hold keys: {error}") from None
-        if not stored.keys or stored.keys[0].private is None:
+        first = stored.keys[0] if stored.keys else None
+        if first is None or first.private is None or first.algorithm != ED25519:
             raise CheckpointKeysUnsafe(f"{self._path} holds no key that can sign")
         return stored
 
@@ -149,3 +170,17 @@ def _new_key(now: float) -> _Key:
         created_at=int(now),
         private=private.private_bytes_raw(),
     )
+
+
+def _new_second_key(now: float) -> _Key:
+    try:
+        seed = ml_dsa_key()
+    except UnsupportedAlgorithm as error:
+        raise CheckpointKeysUnsafe(f"DAYBOOK_CHECKPOINT_SIGNATURES: {error}") from None
+    return _Key(ML_DSA_44, ml_dsa_public(seed), created_at=int(now), private=seed)
+
+
+def _second_of(stored: _Keys) -> _Key | None:
+    """The ML-DSA-44 key that can sign."""
+    of_kind = (key for key in stored.keys if key.algorithm == ML_DSA_44 and key.private is not None)
+    return next(of_kind, None)

@@ -79,7 +79,12 @@ def run_witness(arguments: argparse.Namespace) -> int:
 
 def checkpoint_keys(settings: Settings) -> CheckpointKeys:
     now = clock.now().timestamp()
-    return CheckpointKeys(settings.data / FOLDER, origin=settings.log_origin, now=now)
+    return CheckpointKeys(
+        settings.data / FOLDER,
+        origin=settings.log_origin,
+        now=now,
+        second=settings.second_signature,
+    )
 
 
 def publishers(settings: Settings) -> list[Publisher]:

@@ -2,7 +2,8 @@
 
 A note is a text that ends with a newline, an empty line, and a line for each signature:
 `— NAME BASE64`, where the first four of the decoded bytes tell the key apart. Signatures of keys that are
-not known are passed over, so that a second algorithm can stand beside the first.
+not known are passed over, so that a second algorithm can stand beside the first: ML-DSA-44, which no
+quantum computer is known to forge. It is checked where the installed library has it, else passed over.
 """
 
 import base64
@@ -14,14 +15,21 @@ from hashlib import sha256
 from typing import Final
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 # The algorithm is the first byte of a key: a log's signature, and a witness's with its time.
 ED25519: Final = 1
 COSIGNATURE: Final = 4
+ML_DSA_44: Final = 6
+PUBLIC_BYTES: Final = {ED25519: 32, COSIGNATURE: 32, ML_DSA_44: 1312}
 NOTE_BYTES_MAX: Final = 100_000
 SIGNATURES_MAX: Final = 100
+
+try:
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+except ImportError:  # before 47
+    mldsa = None  # type: ignore[assignment]
 
 _NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
@@ -78,7 +86,7 @@ def read_key(text: str) -> VerifierKey:
     key_id, other, encoded = rest.partition("+")
     raw = _decoded(encoded) if plus and other else b""
     key = VerifierKey(name, raw[0] if raw else 0, raw[1:])
-    known = key.algorithm in (ED25519, COSIGNATURE) and len(key.public) == 32
+    known = PUBLIC_BYTES.get(key.algorithm) == len(key.public)
     if not _NAME.fullmatch(name) or not known or key.key_id.hex() != key_id:
         raise NoteRefused(f"not the text of a key: {text.strip()[:80]!r}")
     return key
@@ -142,15 +150,29 @@ def verified_by(note: Note, keys: Iterable[VerifierKey]) -> list[VerifierKey]:
         key = known.get((name, key_id))
         if key is None:
             continue
-        message = note.text.encode()
-        if key.algorithm == COSIGNATURE:
-            message, signature = _cosigned(signature, message)
         try:
-            Ed25519PublicKey.from_public_bytes(key.public).verify(signature, message)
+            _verify(key, signature, note.text)
         except InvalidSignature:
             raise NoteRefused(f"a signature of {name} is false") from None
+        except UnsupportedAlgorithm:
+            continue
         found.append(key)
     return found
+
+
+def _verify(key: VerifierKey, signature: bytes, text: str) -> None:
+    """Raises `InvalidSignature`, or `UnsupportedAlgorithm` where it cannot be checked here."""
+    if key.algorithm == ML_DSA_44:
+        if mldsa is None:
+            raise UnsupportedAlgorithm("ML-DSA-44 is not in this version of cryptography")
+        seconds = int.from_bytes(signature[:8], "big")
+        message = _subtree(key.name, read_checkpoint(text), seconds)
+        mldsa.MLDSA44PublicKey.from_public_bytes(key.public).verify(signature[8:], message)
+        return
+    message = text.encode()
+    if key.algorithm == COSIGNATURE:
+        message, signature = _cosigned(signature, message)
+    Ed25519PublicKey.from_public_bytes(key.public).verify(signature, message)
 
 
 def checked_checkpoint(raw: bytes, keys: Iterable[VerifierKey]) -> LogCheckpoint:
@@ -173,6 +195,42 @@ def cosign(text: str, key: VerifierKey, private: Ed25519PrivateKey, seconds: int
     stamp = seconds.to_bytes(8, "big")
     message, _ = _cosigned(stamp, text.encode())
     return _line(key, stamp + private.sign(message))
+
+
+def ml_dsa_key() -> bytes:
+    """The seed of a fresh ML-DSA-44 key. Raises `UnsupportedAlgorithm`."""
+    if mldsa is None:
+        raise UnsupportedAlgorithm("ML-DSA-44 is not in this version of cryptography")
+    return mldsa.MLDSA44PrivateKey.generate().private_bytes_raw()
+
+
+def ml_dsa_public(seed: bytes) -> bytes:
+    return mldsa.MLDSA44PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw()
+
+
+def sign_ml_dsa(checkpoint: LogCheckpoint, key: VerifierKey, seed: bytes) -> str:
+    """The line of an ML-DSA-44 signature on a checkpoint, which says nothing of a time."""
+    message = _subtree(key.name, checkpoint, 0)
+    signature = mldsa.MLDSA44PrivateKey.from_seed_bytes(seed).sign(message)
+    return _line(key, bytes(8) + signature)
+
+
+def _subtree(name: str, checkpoint: LogCheckpoint, seconds: int) -> bytes:
+    """What is signed by ML-DSA-44: name, time, origin, and the tree from its first leaf on."""
+    cosigner, origin = name.encode(), checkpoint.origin.encode()
+    if len(cosigner) > 255 or len(origin) > 255:
+        raise NoteRefused("a name is of 255 bytes at most where ML-DSA-44 signs")
+    return b"".join(
+        (
+            b"subtree/v1\n\0",
+            bytes((len(cosigner),)) + cosigner,
+            seconds.to_bytes(8, "big"),
+            bytes((len(origin),)) + origin,
+            bytes(8),
+            checkpoint.size.to_bytes(8, "big"),
+            checkpoint.root,
+        )
+    )
 
 
 def _cosigned(signature: bytes, text: bytes) -> tuple[bytes, bytes]:

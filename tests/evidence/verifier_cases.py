@@ -36,6 +36,10 @@ from tests.evidence.made_logs import (
 ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
+# Its signatures are never looked at, however false.
+OF_ANOTHER_ALGORITHM = Key(ORIGIN, SEED, 6)
+
+
 class Case(NamedTuple):
     name: str
     lines: list[bytes]
@@ -143,6 +147,12 @@ def right_cases() -> list[Case]:
             report={"unsigned_events": 2},
         ),
         Case("an unknown signature beside", log.lines(), [log.checkpoint(5, stranger, LOG_KEY)]),
+        Case(
+            "a second signature that is not known here",
+            log.lines(),
+            [log.checkpoint() + OF_ANOTHER_ALGORITHM.signature(bytes(2428)).encode()],
+            keys=OF_ANOTHER_ALGORITHM.text + LOG_KEY.text,
+        ),
         Case(
             "a witness",
             log.lines(),
@@ -323,9 +333,18 @@ def checkpoint_cases() -> list[Case]:
             "is not a key",
             keys=LOG_KEY.text.replace(LOG_KEY.id.hex(), "00000000"),
         ),
-        told("a key of another algorithm", good, "is not a key", keys=Key(ORIGIN, SEED, 9).text),
+        told(
+            "a key of another algorithm", good, "no key that this", keys=Key(ORIGIN, SEED, 9).text
+        ),
+        told("a key that is too long", good, "is not a key", keys=_key_that_is_too_long()),
         told("a key that is no point", good, "not signed", keys=_key_that_is_no_point()),
     ]
+
+
+def _key_that_is_too_long() -> str:
+    raw = Key(ORIGIN, SEED).raw + b"\0"
+    key_id = sha256(ORIGIN.encode() + b"\n" + raw).digest()[:4]
+    return f"{ORIGIN}+{key_id.hex()}+{base64.b64encode(raw).decode()}\n"
 
 
 def _key_that_is_no_point() -> str:
