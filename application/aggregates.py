@@ -24,7 +24,7 @@ from domain import (
     work_items,
 )
 from domain.account_facts import ACCOUNT_TYPES, TermsFact
-from domain.bills import autopay, bill, biller
+from domain.bills import autopay, bill, biller, registration
 from domain.loans import loan, loss_rates
 from domain.loans.loan_facts import Agreement
 
@@ -149,6 +149,10 @@ def _restored_autopay(newest: Newest) -> Aggregate:
     return autopay.Autopay(newest.number, newest.fact.rule, newest.version)
 
 
+def _restored_registration(newest: Newest) -> Aggregate:
+    return registration.Registration(newest.number, newest.fact.link, newest.version)
+
+
 def _restored_loan(newest: Newest) -> Aggregate:
     number, fact, version, terms, terms_version = newest
     if isinstance(fact, Agreement):
@@ -177,6 +181,7 @@ KINDS: Final[dict[str, Kind]] = {
     "biller": Kind(biller.evolve, _restored_biller),
     "bill": Kind(bill.evolve, _restored_bill),
     "autopay": Kind(autopay.evolve, _restored_autopay),
+    "registration": Kind(registration.evolve, _restored_registration),
     "work-item": Kind(work_items.evolve, _restored_work_item),
     "reconciliation": Kind(reconciliation.evolve, _restored_reconciliation),
 }

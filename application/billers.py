@@ -35,7 +35,9 @@ from ledger.journal import Entry
 # Every payment of a settlement is an event of its transaction.
 SETTLED_AT_ONCE_MAX: Final = 200
 
-Sequence_: TypeAlias = Literal["biller_ids", "bill_ids", "payment_ids", "autopay_ids", "hold_ids"]
+Sequence_: TypeAlias = Literal[
+    "biller_ids", "bill_ids", "payment_ids", "autopay_ids", "registration_ids", "hold_ids"
+]
 
 
 class PaymentPlace(NamedTuple):

@@ -66,6 +66,7 @@ CREATE SEQUENCE biller_ids;
 CREATE SEQUENCE bill_ids;
 CREATE SEQUENCE payment_ids;
 CREATE SEQUENCE autopay_ids;
+CREATE SEQUENCE registration_ids;
 CREATE SEQUENCE work_item_ids;
 CREATE SEQUENCE reconciliation_ids;
 

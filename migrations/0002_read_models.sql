@@ -355,6 +355,18 @@ CREATE UNIQUE INDEX bill_payments_position ON readmodels.bill_payments (payment_
 CREATE INDEX bill_payments_user ON readmodels.bill_payments (user_id, payment_id) WHERE first;
 CREATE INDEX bill_payments_first ON readmodels.bill_payments (payment_id) WHERE first;
 
+CREATE TABLE readmodels.registrations (
+    registration_id bigint NOT NULL,
+    version bigint NOT NULL,
+    position bigint NOT NULL,
+    booking_date date NOT NULL,
+    user_id bigint NOT NULL,
+    link text NOT NULL
+);
+CREATE UNIQUE INDEX registrations_version ON readmodels.registrations (registration_id, version);
+CREATE INDEX registrations_user ON readmodels.registrations (user_id, registration_id)
+ WHERE version = 1;
+
 CREATE TABLE readmodels.autopay_rules (
     autopay_id bigint NOT NULL,
     version bigint NOT NULL,

@@ -1,4 +1,4 @@
-"""From the events of billers, bills and autopay rules to their rows."""
+"""From the events of billers, bills, registrations and autopay rules to their rows."""
 
 import datetime as dt
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from domain.bills.bill_facts import (
     Standing,
 )
 from domain.bills.biller import BillerFact
+from domain.bills.registration import RegistrationFact
 from ledger.journal import JournalEvent
 from readmodels.copy_text import text_of
 
@@ -42,6 +43,7 @@ class BillRows:
         self.bills: list[str] = []
         self.payments: list[str] = []
         self.rules: list[str] = []
+        self.registrations: list[str] = []
         self.dues: dict[int, Due] = {}
 
     def add(self, stream: str, version: int, position: int, event: JournalEvent[Any]) -> None:
@@ -60,6 +62,12 @@ class BillRows:
             self.rules.append(
                 f"{_number_of(stream)}\t{version}\t{position}\t{event.booking_date}"
                 f"\t{rule.user_id}\t{rule.status}\t{_json(rule)}\n"
+            )
+
+        elif isinstance(fact, RegistrationFact):
+            self.registrations.append(
+                f"{_number_of(stream)}\t{version}\t{position}\t{event.booking_date}"
+                f"\t{fact.link.user_id}\t{_json(fact.link)}\n"
             )
 
     def _add_bill(

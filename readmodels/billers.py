@@ -6,6 +6,7 @@ import msgspec
 
 from domain.bills.autopay import Autopay, Rule
 from domain.bills.biller import Biller, BillerTerms
+from domain.bills.registration import Link, Registration
 from readmodels.reading import PAGE_MAX, Connection, page_size
 
 # Of each, the newest row.
@@ -23,9 +24,20 @@ RULES: Final = """
                          WHERE v.autopay_id = r.autopay_id)
      ORDER BY r.autopay_id LIMIT %(limit)s
 """
+REGISTRATIONS: Final = """
+    SELECT f.registration_id, now.link, now.version
+      FROM readmodels.registrations f
+     CROSS JOIN LATERAL (
+           SELECT v.link, v.version FROM readmodels.registrations v
+            WHERE v.registration_id = f.registration_id AND v.position <= %(known_at)s
+            ORDER BY v.version DESC LIMIT 1) AS now
+     WHERE f.version = 1 AND f.position <= %(known_at)s AND f.registration_id > %(after)s {wanted}
+     ORDER BY f.registration_id LIMIT %(limit)s
+"""
 
 _TERMS: Final = msgspec.json.Decoder(BillerTerms)
 _RULES: Final = msgspec.json.Decoder(Rule)
+_LINKS: Final = msgspec.json.Decoder(Link)
 
 
 async def biller(connection: Connection, biller_id: int) -> Biller | None:
@@ -64,6 +76,35 @@ async def autopay_rules(
     return await _autopay(
         connection, wanted, limit=limit, after=after, user_id=user_id, status=status
     )
+
+
+async def registrations(
+    connection: Connection,
+    known_at: int,
+    *,
+    registration_id: int | None = None,
+    user_id: int | None = None,
+    limit: int = 1,
+    after: int = 0,
+) -> list[Registration]:
+    """Registrations by rising number, as known at a position: one, a customer's, or all."""
+    wanted = "" if user_id is None else "AND f.user_id = %(user_id)s"
+    if registration_id is not None:
+        wanted += " AND f.registration_id = %(registration_id)s"
+    found = await connection.execute(
+        REGISTRATIONS.format(wanted=wanted),
+        {
+            "known_at": known_at,
+            "registration_id": registration_id,
+            "user_id": user_id,
+            "limit": page_size(limit),
+            "after": after,
+        },
+    )
+    return [
+        Registration(number, _LINKS.decode(link), version)
+        for number, link, version in await found.fetchall()
+    ]
 
 
 async def _billers(

@@ -21,7 +21,7 @@ from readmodels.work_item_rows import WORK_ITEM_FACTS, WorkItemRows
 
 ACCOUNT: Final = "account-"
 LABELS: Final = "transaction-"
-BILLS: Final = ("bill-", "biller-", "autopay-")
+BILLS: Final = ("bill-", "biller-", "autopay-", "registration-")
 
 # Position, stream, version, tag and state, as they stand in the log.
 LogRow: TypeAlias = tuple[int, str, int, str, bytes]

@@ -28,7 +28,7 @@ VIEWS: Final[dict[str, tuple[str, ...]]] = {
     "transactions": ("transactions", "transaction_labels"),
     "holds": ("holds", "hold_settlements"),
     "loans": ("loans", "loan_standings", "loan_pauses"),
-    "bills": ("billers", "bills", "bill_payments", "autopay_rules", "bill_dues"),
+    "bills": ("billers", "bills", "bill_payments", "autopay_rules", "registrations", "bill_dues"),
     "ledger_totals": ("ledger_totals",),
     "interest": ("interest", "rate_plans"),
     "work_items": ("work_items", "reconciliations"),
@@ -275,6 +275,7 @@ def _write_bills(connection: SyncConnection, schema: str, made: BillRows) -> Non
     _copy(connection, f"{schema}.bills", made.bills)
     _copy(connection, f"{schema}.bill_payments", made.payments)
     _copy(connection, f"{schema}.autopay_rules", made.rules)
+    _copy(connection, f"{schema}.registrations", made.registrations)
     if made.dues:
         columns = zip(*made.dues.values(), strict=True)
         _run(connection, PUT_DUES, schema, *map(array_of, columns))

@@ -34,7 +34,7 @@ from domain.bills.bill_refusals import (
 )
 from domain.bills.biller import BillerTerms, late_fee_of
 from domain.bills.recurrence import check_recurrence
-from domain.bills.references import check_reference
+from domain.bills.references import check_reference, needs_reference
 from domain.money import MINOR_UNITS_MAX
 from domain.refusals import AmountTooLarge
 
@@ -96,7 +96,7 @@ def present(terms: BillerTerms, standing: Standing, *, by_biller: bool) -> list[
         check_recurrence(standing.recurrence)
     if standing.reference is not None:
         check_reference(terms.reference, standing.reference)
-    elif terms.reference.check != "none" or terms.reference.pattern is not None:
+    elif needs_reference(terms.reference):
         raise ReferenceNotAccepted(reference="", why="there is none, and the biller needs one")
     if by_biller and not terms.presentment:
         raise PresentmentNotOffered(biller=terms.name)

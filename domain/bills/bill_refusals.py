@@ -7,7 +7,9 @@ Where several apply, the one of the kind that stands first is the answer; of one
     |  |- BillNotFound
     |  |- BillerNotFound
     |  |- PaymentNotFound
-    |  `- AutopayNotFound
+    |  |- AutopayNotFound
+    |  |- RegistrationNotFound
+    |  `- ReferenceNotRegistered
     |- Malformed
     |  |- TermsContradictory
     |  `- ReferenceNotAccepted
@@ -20,6 +22,9 @@ Where several apply, the one of the kind that stands first is the answer; of one
        |- PresentmentNotOffered
        |- CurrencyNotAccepted
        |- AutopayEnded
+       |- ReferenceRegistered
+       |- RegistrationEnded
+       |- NoDefaultAccount
        |- NoAccountToPayFrom
        |- BillNotDisputed
        |- BillNotPayable
@@ -53,6 +58,14 @@ class PaymentNotFound(NotFound):
 
 class AutopayNotFound(NotFound):
     detail = "There is no autopay rule {autopay_id}."
+
+
+class RegistrationNotFound(NotFound):
+    detail = "There is no registration {registration_id}."
+
+
+class ReferenceNotRegistered(NotFound):
+    detail = "Nobody is registered with the biller under the reference {reference!r}."
 
 
 class TermsContradictory(Malformed):
@@ -95,6 +108,18 @@ class CurrencyNotAccepted(Conflicting):
 
 class AutopayEnded(Conflicting):
     detail = "The autopay rule {autopay_id} has ended."
+
+
+class ReferenceRegistered(Conflicting):
+    detail = "A customer is registered with {biller} under that reference already."
+
+
+class RegistrationEnded(Conflicting):
+    detail = "The registration {registration_id} has ended."
+
+
+class NoDefaultAccount(Conflicting):
+    detail = "No account was named, and none is agreed for bills of biller {biller_id}."
 
 
 class NoAccountToPayFrom(Conflicting):

@@ -57,6 +57,11 @@ def check_format(form: ReferenceFormat) -> None:
         raise TermsContradictory(field="reference", why="the pattern contradicts itself") from None
 
 
+def needs_reference(form: ReferenceFormat) -> bool:
+    """Whether the biller knows its customers by references alone."""
+    return form.check != "none" or form.pattern is not None
+
+
 def check_reference(form: ReferenceFormat, reference: str) -> None:
     """Refused: a reference that the biller would not know, with what is wrong with it."""
     if not form.length_min <= len(reference) <= form.length_max:

@@ -35,6 +35,7 @@ from api import (
     person_export,
     rate_plans,
     reconciliations,
+    registrations,
     reports,
     restatements,
     standing_orders,
@@ -77,13 +78,14 @@ AREAS: Final = (
     Area("Standing orders", "What is paid again and again.", standing_orders.HANDLERS),
     Area(
         "Bills",
-        "Billers, what they present, and how it is paid, refunded and settled.",
+        "Billers, who is registered with them, what they present, and how it is paid, refunded and settled.",
         [
             *billers.HANDLERS,
             *bills.HANDLERS,
             *bill_readings.HANDLERS,
             *bill_refunds.HANDLERS,
             *autopay.HANDLERS,
+            *registrations.HANDLERS,
         ],
     ),
     Area(

@@ -18,12 +18,12 @@ from api.pages import Cursor, Limit, page_of, told_page
 from api.parameters import Id, id_of
 from api.strict_json import Amount, encode
 from api.visibility import autopay_for, check_user, reading
-from application import autopay, billers
+from application import autopay, billers, registrations
 from application.autopay import WantedRule
 from application.books import Answer, Command, Posted
 from application.commands import Ask
 from domain.bills.autopay import Autopay, AutopayFact, Mode, Outcome, Rule, RuleStatus
-from domain.bills.bill_refusals import AutopayNotFound
+from domain.bills.bill_refusals import AutopayNotFound, NoDefaultAccount
 from domain.money import decimal_of
 from readmodels import billers as billers_view
 
@@ -31,11 +31,12 @@ from readmodels import billers as billers_view
 class SettingAutopay(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Each bill of the biller is paid once, `lead_days` before it is due: in full, its minimum, or a
     fixed amount. Above the cap nothing is paid. Where the money is not there, it is tried again so many
-    days after; the rule is suspended after `failures_max` failures in a row."""
+    days after; the rule is suspended after `failures_max` failures in a row. Without an account it pays
+    from the default account of the registration with the biller."""
 
     user_id: Id
     biller_id: Id
-    account_id: Id
+    account_id: Id | None = None
     fallback_account_id: Id | None = None
     reference: Annotated[str, msgspec.Meta(min_length=1, max_length=35)] | None = None
     mode: Mode = "full"
@@ -95,7 +96,7 @@ async def set_up(request: Call, data: JSONBody[SettingAutopay]) -> ASGIApp:
     wanted = WantedRule(
         user_id=data.user_id,
         biller_id=data.biller_id,
-        account_id=data.account_id,
+        account_id=data.account_id or await _default_account(request, data),
         reference=data.reference,
         fallback_account_id=data.fallback_account_id,
         mode=data.mode,
@@ -113,6 +114,15 @@ async def set_up(request: Call, data: JSONBody[SettingAutopay]) -> ASGIApp:
 
     command = autopay.set_up(asked_by(request, answer), autopay_id, wanted)
     return await written_for(request, command, data.user_id)
+
+
+async def _default_account(call: Call, data: SettingAutopay) -> int:
+    account_id = await registrations.default_account(
+        call.bank.reads, data.biller_id, data.reference, data.user_id
+    )
+    if account_id is None:
+        raise NoDefaultAccount(biller_id=data.biller_id)
+    return account_id
 
 
 @get(

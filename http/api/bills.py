@@ -15,7 +15,7 @@ from api.documents import answers, described
 from api.parameters import Id, Text, Word
 from api.strict_json import Amount, encode
 from api.visibility import bill_for, check_user, reading
-from application import bill_payments, billers, bills, presenting
+from application import bill_payments, billers, bills, presenting, registrations
 from application.books import Answer, Command, Posted
 from application.commands import Ask
 from application.payment_places import Place
@@ -38,12 +38,13 @@ class RecurrenceIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class PresentingBill(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The biller's own number of it, `external_id`, makes it one bill however often it is presented.
+    """Without a user it is of the customer who is registered with the biller under the reference. The
+    biller's own number of it, `external_id`, makes it one bill however often it is presented.
     With `supersede` another amount or date takes the place of what was presented under that number, and
     what was paid of it counts towards the new bill."""
 
     biller_id: Id
-    user_id: Id
+    user_id: Id | None = None
     amount: Annotated[Amount, msgspec.Meta(examples=[84.37])]
     due_date: dt.date
     currency: Annotated[str, msgspec.Meta(min_length=3, max_length=3)] | None = None
@@ -62,7 +63,8 @@ class PresentingBill(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class PayingBill(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Without an account, the oldest of the customer's own that can pay in the bill's currency."""
+    """Without an account, the default account of the registration with the biller; where none is agreed,
+    the oldest of the customer's own that can pay in the bill's currency."""
 
     user_id: Id
     bill_id: Id
@@ -137,10 +139,11 @@ async def present_bill(request: Call, data: JSONBody[PresentingBill]) -> ASGIApp
     with the one that is known."""
     bank = request.bank
     bill_id = await billers.next_id(bank.users, "bill_ids")
+    user_id = data.user_id or await _customer_of(request, data)
     known = await presenting.known_under(bank.reads, data.biller_id, data.external_id)
     presented = PresentedBill(
         biller_id=data.biller_id,
-        user_id=data.user_id,
+        user_id=user_id,
         amount=data.amount,
         currency=data.currency or bank.currency,
         due_date=data.due_date,
@@ -168,7 +171,14 @@ async def present_bill(request: Call, data: JSONBody[PresentingBill]) -> ASGIApp
         supersede=data.supersede,
     )
     given_back_to = () if known is None else known.account_ids
-    return await written_for(request, command, data.user_id, *given_back_to)
+    return await written_for(request, command, user_id, *given_back_to)
+
+
+async def _customer_of(call: Call, data: PresentingBill) -> int:
+    """A customer who enters a bill is its own; a biller names one by the reference."""
+    if call.actor.role == "user":
+        return call.actor.user_id
+    return await registrations.customer_under(call.bank.reads, data.biller_id, data.reference)
 
 
 @post(
@@ -212,8 +222,11 @@ async def pay_bill(request: Call, data: JSONBody[PayingBill]) -> ASGIApp:
 
 
 async def _account_to_pay(call: Call, bill: Bill) -> int:
-    """The oldest active checking account in the bill's currency, or any other that is active."""
+    """The default account; else the oldest active checking account in the bill's currency, or any other."""
     standing = bill.standing
+    agreed = await registrations.account_for_bill(call.bank.reads, standing)
+    if agreed is not None:
+        return agreed
     async with reading(call, user_id=standing.user_id) as (connection, _):
         rows = await accounts.accounts_of(
             connection, user_id=standing.user_id, status="active", limit=PAGE_MAX

@@ -18,6 +18,7 @@ from api.bills import BillOut, bill_out
 from api.call import Call, Streamed
 from api.documents import answers, described
 from api.loan_readings import LoanListed, loan_listed
+from api.registrations import RegistrationOut, registration_out
 from api.standing_orders import StandingOrderOut, order_out
 from api.statements import IssuedOut, issued_out
 from api.strict_json import encode
@@ -94,6 +95,7 @@ class ExportOut(msgspec.Struct, kw_only=True):
     loans: list[LoanListed]
     bills: list[BillOut]
     bill_payments: list[PaymentOut]
+    registrations: list[RegistrationOut]
     autopay: list[AutopayOut]
     standing_orders: list[StandingOrderOut]
     complete: bool = True
@@ -222,6 +224,10 @@ def _of_agreements(user_id: int, moment: Moment) -> list[Section]:
         before = last.payment_id if last else bills.POSITION_MAX
         return await bills.payments(connection, moment, **whose, before=before)
 
+    async def registered(connection: Connection, last: Any) -> list[Any]:
+        after = last.registration_id if last else 0
+        return await billers.registrations(connection, moment.known_at, **whose, after=after)
+
     async def ruled(connection: Connection, last: Any) -> list[Any]:
         after = last.autopay_id if last else 0
         return await billers.autopay_rules(connection, **whose, after=after)
@@ -235,6 +241,11 @@ def _of_agreements(user_id: int, moment: Moment) -> list[Section]:
         ("loans", [lent], lambda row: loan_listed(row, moment)),
         ("bills", [owed], lambda row: bill_out(row.bill_id, row.standing, row.biller, on)),
         ("bill_payments", [paid], payment_out),
+        (
+            "registrations",
+            [registered],
+            lambda row: registration_out(row.registration_id, row.link),
+        ),
         ("autopay", [ruled], lambda row: autopay_out(row.autopay_id, row.rule)),
         ("standing_orders", [ordered], order_out),
     ]

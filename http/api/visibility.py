@@ -14,10 +14,17 @@ from application import bills, clock, holds, standing_orders, statements
 from application.commands import Actor
 from application.payment_places import Place, place_of_payment
 from application.pools import borrowed
+from application.registrations import read_registration
 from domain.bills import autopay
 from domain.bills.autopay import Autopay
 from domain.bills.bill import Bill
-from domain.bills.bill_refusals import AutopayNotFound, BillNotFound, PaymentNotFound
+from domain.bills.bill_refusals import (
+    AutopayNotFound,
+    BillNotFound,
+    PaymentNotFound,
+    RegistrationNotFound,
+)
+from domain.bills.registration import Registration
 from domain.loans.loan_refusals import LoanNotFound
 from domain.refusals import (
     AccountNotFound,
@@ -192,6 +199,14 @@ async def autopay_for(bank: Bank, actor: Actor, autopay_id: int) -> Autopay:
     return Autopay(autopay_id, fact.rule, version)
 
 
+async def registration_for(bank: Bank, actor: Actor, registration_id: int) -> Registration:
+    """The registration, from the log itself; to a customer whose it is not, it does not exist."""
+    found = await read_registration(bank.reads, registration_id)
+    if actor.role == "user" and found.link.user_id != actor.user_id:
+        raise RegistrationNotFound(registration_id=registration_id)
+    return found
+
+
 def _account_in(stream: str) -> int:
     """The account of `account-5`, and of the place `statements-5/2`."""
     return int(stream.partition("/")[0].rpartition("-")[2])
@@ -218,6 +233,8 @@ async def check_visible(bank: Bank, actor: Actor, rule: Rule, path: Mapping[str,
         await place_for(bank, actor, path["payment_id"])
     if rule.subject == "autopay":
         await autopay_for(bank, actor, path["autopay_id"])
+    if rule.subject == "registration":
+        await registration_for(bank, actor, path["registration_id"])
     if rule.subject not in ("account", "transaction"):
         return
     account_id = path.get("account_id")

@@ -329,7 +329,7 @@ def test_a_person_is_given_everything_as_one_document(free: RunningApi) -> None:
     assert list(told) == [
         *("user_id", "role", "erased", "exported_at", "known_at", "details", "events"),
         *("sign_ins", "accounts", "transactions", "holds", "statements", "loans", "bills"),
-        *("bill_payments", "autopay", "standing_orders", "complete"),
+        *("bill_payments", "registrations", "autopay", "standing_orders", "complete"),
     ]
     assert [(d["username"], d["email"]) for d in told["details"]] == [
         ("everything", "everything@example.org"),

@@ -199,7 +199,11 @@ class Cast:
             ids |= owner.post("/bills/pay", paying).json()
         if "{autopay_id}" in path:
             ids |= owner.post("/bills/autopay", rule).json()
-        for kind in ("biller_id", "bill_id", "payment_id", "autopay_id"):
+        if path == "/bills/registrations":
+            body.update(rule)
+        if "{registration_id}" in path:
+            ids |= owner.post("/bills/registrations", rule).json()
+        for kind in ("biller_id", "bill_id", "payment_id", "autopay_id", "registration_id"):
             path = path.replace(f"{{{kind}}}", str(ids.get(kind)))
         return path
 
@@ -341,7 +345,7 @@ def test_an_owner_may_what_the_table_says_and_sees_the_rest_as_forbidden(
     ("method", "route"),
     [key for key in SIGNED_IN_ROUTES if POLICY[key].subject != "nothing"]
     + [("POST", "/accounts/create"), ("POST", "/transactions/create"), ("POST", "/bills/pay")]
-    + [("POST", "/bills"), ("POST", "/bills/autopay")],
+    + [("POST", "/bills"), ("POST", "/bills/autopay"), ("POST", "/bills/registrations")],
 )
 def test_to_a_stranger_what_is_anothers_does_not_exist(cast: Cast, method: str, route: str) -> None:
     answer = cast.call(method, route, cast.other.client)
@@ -358,6 +362,7 @@ def test_to_a_stranger_what_is_anothers_does_not_exist(cast: Cast, method: str, 
         "bill-not-found",
         "payment-not-found",
         "autopay-not-found",
+        "registration-not-found",
     )
 
 

@@ -91,6 +91,12 @@ from domain.bills.biller import (
 )
 from domain.bills.recurrence import Recurrence
 from domain.bills.references import ReferenceFormat
+from domain.bills.registration import (
+    Link,
+    RegistrationChanged,
+    RegistrationMade,
+    RegistrationStopped,
+)
 from domain.business_days import EndBegun, Ended, StepTotals
 from domain.customer import (
     DetailsChanged,
@@ -183,6 +189,15 @@ BILL = Standing(
     minimum=1000,
     recurrence=Recurrence(1, 31),
     payments=(PAYMENT,),
+)
+LINK = Link(
+    user_id=7,
+    biller_id=3,
+    verified_on=dt.date(2024, 2, 29),
+    reference="12345674",
+    nickname="The flat",
+    account_id=456,
+    tags=("home", "2024"),
 )
 RULE = Rule(
     user_id=7,
@@ -337,6 +352,9 @@ BILL_FACTS: tuple[Fact, ...] = (
     RefundUnclaimed(amount=1000, fee=50, source="owed", **_paid(refunded=1000, unclaimed=1050)),
     RefundClaimed(amount=1050, **_paid(refunded=1000)),
     UnclaimedTakenBack(amount=1000, **_paid(unclaimed=50)),
+    RegistrationMade(link=LINK),
+    RegistrationChanged(link=msgspec.structs.replace(LINK, nickname=None, account_id=None)),
+    RegistrationStopped(link=msgspec.structs.replace(LINK, status="ended")),
 )
 
 GATEWAY_FACTS: tuple[Fact, ...] = (
@@ -369,6 +387,7 @@ STREAMS = {
     "biller": "biller-3",
     "bill": "bill-5",
     "autopay": "autopay-9",
+    "registration": "registration-6",
     "interest": "interest-456",
     "rate-plan": "rate-plan-savings-EUR",
     "loss-rates": "loss-rates",
