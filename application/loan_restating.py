@@ -13,13 +13,14 @@ import msgspec
 
 from application.books import Books, Command, Transaction
 from application.commands import Ask, Details, account_for, canonical
-from application.lending import check_currency, entry_of_fact, loan_command
+from application.lending import add_facts, check_currency, entry_of_fact, loan_command
 from application.loss_rates import loss_rates_of
 from domain import account as accounts
 from domain import business_days
 from domain.account_facts import AccountFact
 from domain.business_days import BusinessDays
 from domain.loans import loss_rates
+from domain.loans.charge_backs import charge_back_of
 from domain.loans.history import Lived, lived
 from domain.loans.loan import Loan, stream_of
 from domain.loans.loan_facts import Disbursed, OverpaymentRefunded, Recovered, Repaid
@@ -130,6 +131,32 @@ def undo_transaction(
         accounts=touched,
         more_streams=_BESIDE,
         transaction_id=transaction_id,
+    )
+
+
+def charge_back(
+    ask: Ask,
+    loan_id: int,
+    history: Sequence[Recorded],
+    transaction_id: int,
+    amount: Decimal | None,
+    details: Details,
+) -> Command:
+    """Send back what another bank takes back of a repayment; nothing is told anew for it."""
+
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+        minor_units = None if amount is None else minor_units_of(amount, loan.terms.currency)
+        facts = charge_back_of(_life(loan, history), transaction_id, minor_units, posted.value_date)
+        return add_facts(books, posted, loan_id, facts)
+
+    return loan_command(
+        ask,
+        "loans/charge-back",
+        loan_id,
+        details,
+        decision,
+        transaction_id=transaction_id,
+        amount=None if amount is None else canonical(amount),
     )
 
 

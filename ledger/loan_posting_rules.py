@@ -14,6 +14,7 @@ from domain.loans.loan_facts import (
     ApprovalExpired,
     ApprovalUndone,
     Approved,
+    ChargedBack,
     ChargedOff,
     Disbursed,
     InstalmentFeeCharged,
@@ -233,6 +234,12 @@ def _overpayment_refunded(lines: _Lines, fact: OverpaymentRefunded) -> None:
     lines.credit(paid_to, fact.amount)
 
 
+def _charged_back(lines: _Lines, fact: ChargedBack) -> None:
+    lines.debit(LOAN_OVERPAYMENTS, fact.credit)
+    lines.debit(LOAN_PRINCIPAL, fact.amount - fact.credit)
+    lines.credit(OUTGOING_CLEARING, fact.amount)
+
+
 def _waived(lines: _Lines, fact: Waived) -> None:
     """Income is taken back; principal that is given up is a goodwill of the bank."""
     parts = fact.parts
@@ -308,6 +315,7 @@ _RULES: Final[dict[type[Any], Callable[[_Lines, Any], None]]] = {
     NonAccrualEnded: _non_accrual_ended,
     AllowanceChanged: _allowance_changed,
     Repaid: _repaid,
+    ChargedBack: _charged_back,
     OverpaymentApplied: _overpayment_applied,
     OverpaymentRefunded: _overpayment_refunded,
     Waived: _waived,

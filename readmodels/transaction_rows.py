@@ -92,6 +92,7 @@ KINDS: Final[dict[type[Fact], str]] = {
     loans.NonAccrualEnded: "loan_interest",
     loans.AllowanceChanged: "loan_impairment",
     loans.LoanCostPaid: "loan_cost",
+    loans.ChargedBack: "loan_charge_back",
     loans.LoanFeeCharged: "loan_fee",
     loans.InstalmentFeeCharged: "loan_fee",
     loans.PenaltyCharged: "loan_penalty",

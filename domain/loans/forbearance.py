@@ -144,7 +144,7 @@ def reschedule(
     if capitalise:
         # It is settled by being principal now, so nothing of it falls due any more.
         carried = [msgspec.structs.replace(row, due=on) for row in carried]
-    number = 1 + max((row.number for row in past), default=0)
+    number = 1 + max((row.number for row in past if not row.reopened), default=0)
     carried_interest = 0 if capitalise else sum(row.interest for row in carried)
     new = spread(terms.product, principal, periods, number=number, carried=carried_interest)
     _agree(course, on, (*past, *carried, *new), rate, capitalised, suspended, forborne)

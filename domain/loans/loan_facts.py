@@ -6,6 +6,7 @@ event and, where that is a movement, one more, and the event that each night add
 been paid of an instalment follows from the totals, oldest first, and is not stored.
 """
 
+import datetime as dt
 from typing import TypeAlias
 
 from domain.facts import Fact, stored_as
@@ -199,6 +200,16 @@ class Recovered(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
     amount: int
     from_account: int | None = None
     counterparty: str | None = None
+
+
+@stored_as("loan.charged-back.1")
+class ChargedBack(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """A bank took back what it had sent as a repayment that counted from `paid_on`. `credit` of it the
+    borrower had paid too much; the rest is principal that is owed again, and due at once."""
+
+    amount: int
+    paid_on: dt.date
+    credit: int = 0
 
 
 # --- What is given up, or agreed anew.

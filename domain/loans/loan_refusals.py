@@ -23,6 +23,8 @@ Where several apply, the one of the kind that stands first is the answer; of one
        |- RefundAboveCredit
        |- WaiverAboveOpen
        |- RecoveryAboveDebt
+       |- NothingToChargeBack
+       |- ChargeBackAboveRepayment
        |- CostAboveLoan
        |- LossRatesTooLate
        `- NothingToUndo
@@ -99,6 +101,14 @@ class WaiverAboveOpen(Conflicting):
 
 class RecoveryAboveDebt(Conflicting):
     detail = "Of loan {loan_id}, {owed} is owed; {requested} cannot be recovered."
+
+
+class NothingToChargeBack(Conflicting):
+    detail = "Transaction {transaction_id} is no repayment of loan {loan_id} that came from another bank."
+
+
+class ChargeBackAboveRepayment(Conflicting):
+    detail = "Of transaction {transaction_id}, {left} can be taken back still; {requested} was asked for."
 
 
 class CostAboveLoan(Conflicting):

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -45,6 +45,8 @@ class Parts(msgspec.Struct, frozen=True, array_like=True):
 
 
 NOTHING = Parts()
+# The number of a line that is none of the schedule as it was agreed: a repayment that was taken back.
+REOPENED: Final = -1
 
 
 class Valuation(msgspec.Struct, frozen=True, array_like=True):
@@ -68,7 +70,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     `interest` is earned evenly over the days from `start` to `end`, the first included and the last
     not; `due` is mostly `end`, or the business day that it was moved to, by which all is earned in any
     case. Several lines may fall due together, where a schedule was changed within a period. An
-    instalment that was repaid early has no days.
+    instalment that was repaid early has no days, nor has principal that was owed again.
     """
 
     number: int
@@ -77,6 +79,10 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     due: dt.date
     principal: int
     interest: int
+
+    @property
+    def reopened(self) -> bool:
+        return self.number == REOPENED
 
 
 class Charge(msgspec.Struct, frozen=True, array_like=True):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from domain.loans.arrears import end_of_day
+from domain.loans.charge_backs import back, charge_back, paid_from_outside
 from domain.loans.forbearance import charge, open_amounts, pause, waive
 from domain.loans.history import Happening, Lived
 from domain.loans.lateness import DAY
@@ -18,6 +19,7 @@ from domain.loans.loan_facts import (
     Agreement,
     AgreementUndone,
     AllowanceChanged,
+    ChargedBack,
     ChargedOff,
     Disbursed,
     InstalmentFeeCharged,
@@ -73,6 +75,7 @@ UNDOABLE: Final = (
     Rescheduled,
     ChargedOff,
     Recovered,
+    ChargedBack,
 )
 
 
@@ -145,10 +148,28 @@ def undo(life: Sequence[Lived], transaction_id: int, nights: Nights) -> list[Res
     )
     if target is None:
         raise NothingToUndo(transaction_id=transaction_id, loan_id=loan.loan_id)
+    _check_not_charged_back(life, life[target].happening)
     cut = target
     while _comes_with(life[cut - 1].happening, life[target].happening):
         cut -= 1
     return _told_anew(life, cut, target, None, nights)
+
+
+def _check_not_charged_back(life: Sequence[Lived], target: Happening) -> None:
+    """What a bank has taken back cannot be given back once more."""
+    fact = target.fact
+    if not isinstance(fact, Repaid) or fact.from_account is not None:
+        return
+    if paid_from_outside(life, target.valued) - fact.amount < back(life, target.valued):
+        taken = next(
+            each.happening
+            for each in life
+            if isinstance(each.happening.fact, ChargedBack)
+            and each.happening.fact.paid_on == target.valued
+        )
+        raise LoanChangedSince(
+            loan_id=life[-1].loan.loan_id, change="charged-back", on=taken.valued
+        )
 
 
 def _is_early_fee(fact: LoanFact) -> bool:
@@ -268,6 +289,8 @@ def _again(fact: LoanFact) -> Act:
         return lambda loan, on: refund(loan, fact.amount, on, to_account=fact.to_account)
     if isinstance(fact, LoanFeeCharged):
         return lambda loan, on: charge(loan, fact.amount, on)
+    if isinstance(fact, ChargedBack):
+        return lambda loan, on: charge_back(loan, fact.amount, on, paid_on=fact.paid_on)
     if isinstance(fact, LoanCostPaid):
         return lambda loan, on: pay_cost(loan, fact.amount, on, counterparty=fact.counterparty)
     if isinstance(fact, Waived):

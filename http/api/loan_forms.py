@@ -252,7 +252,8 @@ def instalments_out(loan: Loan, on: dt.date) -> list[InstalmentOut]:
     terms = loan.terms
     settled = loan.figures.settled
     principal_left, interest_left = settled.principal, settled.interest
-    balance = sum(row.principal for row in terms.rows)
+    # Principal that was owed again is not left over from what was lent: it comes and falls due at once.
+    balance = sum(row.principal for row in terms.rows if not row.reopened)
     fees = _fees_by_day(terms, settled.fees)
     found: list[InstalmentOut] = []
     for due in sorted({row.due for row in terms.rows}):
@@ -263,12 +264,12 @@ def instalments_out(loan: Loan, on: dt.date) -> list[InstalmentOut]:
         paid_interest = min(interest, interest_left)
         principal_left -= paid_principal
         interest_left -= paid_interest
-        balance -= principal
+        balance -= sum(row.principal for row in rows if not row.reopened)
         paid = paid_principal + paid_interest + paid_fee
         whole = paid == principal + interest + fee
         found.append(
             InstalmentOut(
-                number=rows[-1].number or None,
+                number=max(0, *(row.number for row in rows)) or None,
                 until=rows[-1].end,
                 due=due,
                 principal=decimal_of(principal, terms.currency),

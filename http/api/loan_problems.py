@@ -24,6 +24,8 @@ LOAN_PROBLEMS: Final[dict[type[Refused], tuple[int, str]]] = {
     loan_refusals.RefundAboveCredit: (409, "More than the credit cannot be refunded"),
     loan_refusals.WaiverAboveOpen: (409, "More than is open cannot be waived"),
     loan_refusals.RecoveryAboveDebt: (409, "More than is owed cannot be recovered"),
+    loan_refusals.NothingToChargeBack: (409, "There is nothing to charge back"),
+    loan_refusals.ChargeBackAboveRepayment: (409, "More than was repaid cannot be taken back"),
     loan_refusals.CostAboveLoan: (409, "The costs are above what was lent"),
     loan_refusals.LossRatesTooLate: (409, "The day was ended by the rates before"),
     loan_refusals.NothingToUndo: (409, "There is nothing to undo"),

@@ -85,6 +85,14 @@ class UndoingOnLoan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     reason: Annotated[Text, msgspec.Meta(examples=["the payment bounced"])]
 
 
+class ChargingBack(DatedBody, forbid_unknown_fields=True, kw_only=True):
+    """All of the repayment unless an amount is given."""
+
+    transaction_id: Id
+    amount: Annotated[Amount, msgspec.Meta(examples=[315.15])] | None = None
+    reason: Annotated[Text, msgspec.Meta(examples=["disputed by the payer"])]
+
+
 class Recovering(DatedBody, forbid_unknown_fields=True, kw_only=True):
     amount: Annotated[Amount, msgspec.Meta(examples=[250.0])]
     account_id: Id | None = None
@@ -220,6 +228,25 @@ async def undo(request: Call, loan_id: FromPath[int], data: JSONBody[UndoingOnLo
     return await _restated(request, loan_id, command)
 
 
+@post(
+    "/loans/{loan_id:int}/charge-back",
+    **described("Send back what another bank takes back of a repayment", CHANGES),
+)
+async def charge_back(
+    request: Call, loan_id: FromPath[int], data: JSONBody[ChargingBack]
+) -> ASGIApp:
+    """The borrower's credit goes first; the rest is principal that is owed again, and due at once. A
+    loan that had ended lives again. What never came in at all is undone."""
+    details = data.details()
+
+    def command(history: list[Recorded]) -> Command:
+        return restating.charge_back(
+            loan_answer(request), loan_id, history, data.transaction_id, data.amount, details
+        )
+
+    return await _restated(request, loan_id, command)
+
+
 async def _repaid_late(request: Call, loan_id: int, data: Repaying, details: Details) -> ASGIApp:
     """Money of an earlier day. It is for staff, as every late entry is."""
     if request.actor.role == "user":
@@ -276,4 +303,5 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     write_off,
     recover,
     undo,
+    charge_back,
 ]

@@ -163,6 +163,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/loans/{loan_id}/charge-off"): Rule(LOAN_OFFICER, "loan"),
     ("POST", "/loans/{loan_id}/write-off"): Rule(LOAN_OFFICER, "loan"),
     ("POST", "/loans/{loan_id}/undo"): Rule(TELLER | LOAN_OFFICER, "loan"),
+    ("POST", "/loans/{loan_id}/charge-back"): Rule(TELLER | LOAN_OFFICER, "loan"),
     ("POST", "/loans/{loan_id}/recover"): Rule(TELLER | LOAN_OFFICER, "loan"),
     # Payment gateways. A callback is let in by its signature.
     ("POST", "/gateways/{name}/callbacks"): Rule(ANYONE),

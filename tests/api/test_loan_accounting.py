@@ -8,8 +8,10 @@ import pytest
 from tests.api.test_loans import (
     DAY,
     TODAY,
+    applied,
     code,
     done,
+    end_each_day,
     end_loan_days,
     late,
     lent,
@@ -198,3 +200,74 @@ def test_a_fee_and_a_cost_are_borne_over_the_life_of_the_loan(
         p for p in borrower.get("/v1/loans/products").json() if p["product"] == "business"
     )
     assert product["fee_income"] == "over_life"
+
+
+def test_a_repayment_that_another_bank_takes_back_is_owed_again_and_due_at_once(
+    api: RunningApi,
+) -> None:
+    borrower, officer, teller = api.person(), api.person("loan_officer"), api.person("teller")
+    loan_id = lent(borrower, officer, api.account(borrower))
+    body = {"amount": 5000, "excess": "lower_instalment", "counterparty": "DE89 3704"}
+    repaid = done(teller.post(f"/v1/loans/{loan_id}/repay", body))
+    path, transaction = f"/v1/loans/{loan_id}/charge-back", repaid["transaction_id"]
+    ask = {"transaction_id": transaction, "reason": "disputed by the payer"}
+
+    above = teller.post(path, {**ask, "amount": 5000.01})
+    back = done(teller.post(path, {**ask, "amount": 4000}, key="back"))
+    same = done(teller.post(path, {**ask, "amount": 4000}, key="back"))
+    rest = teller.post(path, {**ask, "amount": 1000.01})
+    nothing = teller.post(path, {**ask, "transaction_id": repaid["position"] + 10_000})
+
+    assert code(above) == code(rest) == (409, "charge-back-above-repayment")
+    assert back == same
+    assert (back["principal"], back["due"], back["days_past_due"]) == (11000, 4000, 0)
+    assert code(nothing) == (409, "nothing-to-charge-back")
+    assert code(borrower.post(path, ask)) == (403, "not-permitted")
+    assert teller.post(path, {"transaction_id": transaction}).status_code == 422
+    lines = borrower.get(f"/v1/loans/{loan_id}/statement").json()["lines"]
+    assert [line["kind"] for line in lines][-2:] == ["loan_repayment", "loan_charge_back"]
+    assert lines[-1]["principal"] == 4000
+    first, *others = borrower.get(f"/v1/loans/{loan_id}/schedule").json()["instalments"]
+    assert (first["payment"], first["paid"], first["status"]) == (9000, 5000, "due")
+    assert (first["balance"], others[-1]["balance"]) == (7000, 0)
+    known = {"known_at": repaid["position"], "as_of": str(TODAY)}
+    assert borrower.get(f"/v1/loans/{loan_id}", **known).json()["principal"] == 7000
+
+    undo = {"transaction_id": transaction, "reason": "bounced"}
+    refused = officer.post(f"/v1/loans/{loan_id}/undo", undo)
+    undo = {"transaction_id": back["transaction_id"], "reason": "the payer's bank gave way"}
+    given = done(officer.post(f"/v1/loans/{loan_id}/undo", undo))
+
+    assert code(refused) == (409, "loan-changed-since")
+    assert (given["principal"], given["due"]) == (7000, 0)
+
+
+def test_an_approval_that_nobody_accepts_commits_the_bank_until_it_expires(
+    api: RunningApi, admin: Person
+) -> None:
+    borrower, officer = api.person(), api.person("loan_officer")
+    on = TODAY - 35 * DAY
+    last = {"as_of": str(on + 30 * DAY)}
+    before, before_then = committed(officer), committed(officer, **last)
+    loan_id = applied(borrower)
+    done(officer.post(f"/v1/loans/{loan_id}/approve", late(on)))
+    assert committed(officer) - before == 12000
+
+    end_each_day(api, on, TODAY - DAY)
+
+    assert committed(officer) == before
+    assert committed(officer, **last) - before_then == 12000
+    loan = borrower.get(f"/v1/loans/{loan_id}").json()
+    assert loan["status"] == "expired"
+    # Those days were ended by the rates of then.
+    rates = {"first_day": str(TODAY - DAY), "current": 2}
+    assert code(admin.post("/v1/loss-rates", rates)) == (409, "loss-rates-too-late")
+
+
+def committed(person: Person, **moment: Any) -> float:
+    """What the bank has approved and not paid out, by its memorandum account."""
+    answer = person.get("/v1/ledger/trial-balance", **moment)
+    assert answer.status_code == 200, answer.text
+    lines = {line["ledger_account"]: line for line in answer.json()["lines"]}
+    found: float = lines[9020]["balance"] if 9020 in lines else 0.0
+    return found

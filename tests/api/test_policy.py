@@ -59,6 +59,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/loans/{loan_id}/charge-off": {"reason": "a reason"},
     "/loans/{loan_id}/write-off": {"reason": "a reason"},
     "/loans/{loan_id}/recover": {"amount": 1},
+    "/loans/{loan_id}/charge-back": {"transaction_id": 1, "reason": "a reason"},
     "/loans/{loan_id}/undo": {"transaction_id": 1, "reason": "a reason"},
     "/ledger/periods/{period}/reopen": {"reason": "a reason"},
     "/gateways/{name}/reconciliations": {"date": "2026-01-31"},

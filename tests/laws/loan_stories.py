@@ -12,6 +12,7 @@ from domain.amortisation.instalment_fees import InstalmentFee
 from domain.banking_calendar import DAY_RULES, DayRule
 from domain.loans import applying, forbearance, losses, origination, repaying
 from domain.loans.arrears import end_of_day
+from domain.loans.charge_backs import charge_back
 from domain.loans.history import Happening, Lived, lived
 from domain.loans.loan import Dated, Loan, evolve
 from domain.loans.loan_facts import Applied
@@ -60,7 +61,7 @@ class Book:
         self.loan: Loan | None = None
         self.log: list[Told] = []
         self.sums: dict[int, int] = {}
-        self.commands = 0
+        self.commands = self.transactions = 0
         applied = applying.apply(
             borrower=7,
             product_name=product.name,
@@ -96,6 +97,7 @@ class Book:
 
     def tell(self, facts: Sequence[Dated], booked: dt.date) -> None:
         self.commands += 1
+        self.transactions += 1
         self.ended = None
         for on, fact in facts:
             self._post(on, booked, fact, None)
@@ -108,7 +110,12 @@ class Book:
     def restate(self, restated: Sequence[Restated]) -> None:
         self.commands += 1
         self.ended = None
+        dates: tuple[Any, ...] = ()
         for each in restated:
+            # A run of facts with the same dates is a transaction.
+            if dates != (each.on, each.booked, each.undone):
+                dates = each.on, each.booked, each.undone
+                self.transactions += 1
             self._post(each.on, each.booked, each.fact, each.undone)
 
     def _post(self, on: dt.date, booked: dt.date, fact: Any, undone: Happening | None) -> None:
@@ -120,7 +127,9 @@ class Book:
             entry = mirrored(undone_entry) if undone_entry else ()
         version = len(self.log) + 1
         command = f"command-{self.commands}"
-        self.log.append(Told(Happening(version, self.commands, command, booked, on, fact), entry))
+        self.log.append(
+            Told(Happening(version, self.transactions, command, booked, on, fact), entry)
+        )
         for posting in entry:
             assert (posting.sub_account == "loan-1") == (posting.ledger_account in SUB_ACCOUNTS)
             signed = posting.amount if posting.side == "D" else -posting.amount
@@ -183,6 +192,9 @@ def decide(loan: Loan, act: Act, on: dt.date) -> list[Dated]:
             return repaying.refund(loan, None, on, to_account=None)
         case "fee":
             return forbearance.charge(loan, act.amount, on)
+        case "charge back":
+            # Of a repayment that the story does not tell: on the core only the amount matters.
+            return charge_back(loan, act.amount, on, paid_on=BEGAN - DAY)
         case "cost":
             return origination.pay_cost(loan, act.amount, on)
         case "waive":
@@ -223,6 +235,7 @@ WAIVERS = st.builds(
     st.just(0),
     st.sampled_from(["principal", "interest", "fee", "penalty"]),
 )
+CHARGE_BACKS = st.builds(Act, DAYS, st.just("charge back"), AMOUNTS)
 COSTS = st.builds(Act, DAYS, st.just("cost"), st.sampled_from([7, 12_00, 350_00]))
 REFUNDS = st.builds(Act, DAYS, st.just("refund"))
 PAUSES = st.builds(Act, DAYS, st.just("pause"), st.integers(0, 60))
@@ -255,11 +268,11 @@ LOSS_RATES = (
 )
 
 # What is done again as it was done: a waiver or a refund is of what was open then.
-HONEST = st.lists(st.one_of(PAYMENTS, PAYMENTS, FEES, COSTS, PAUSES), max_size=8)
+HONEST = st.lists(st.one_of(PAYMENTS, PAYMENTS, FEES, COSTS, CHARGE_BACKS, PAUSES), max_size=8)
 ANY = st.lists(
     st.one_of(
         *(PAYMENTS, PAYMENTS, FEES, COSTS, WAIVERS, REFUNDS),
-        *(PAUSES, RESCHEDULES, LOSSES, TRANCHES),
+        *(PAUSES, RESCHEDULES, LOSSES, TRANCHES, CHARGE_BACKS),
     ),
     max_size=8,
 )

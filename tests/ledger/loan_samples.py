@@ -107,6 +107,7 @@ LOAN_FACTS: tuple[loans.LoanFact, ...] = (
     loans.AllowanceChanged(**_MOVED, change=-1700),
     loans.InstalmentFeeCharged(**_MOVED, amount=250),
     loans.LoanCostPaid(**_AGREED, amount=24000, counterparty="Broker & Sons"),
+    loans.ChargedBack(**_AGREED, amount=315000, paid_on=dt.date(2024, 2, 29), credit=15000),
 )
 
 LOAN_ACCOUNT_FACTS: tuple[AccountFact, ...] = (

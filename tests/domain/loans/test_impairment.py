@@ -10,6 +10,7 @@ from domain.loans.loan_facts import AllowanceChanged
 from domain.loans.loan_refusals import LossRatesTooLate
 from domain.loans.loss_rates import NO_LOSS_RATES, LossRates, evolve, rates_on, set_loss_rates
 from domain.loans.products import PRODUCTS
+from domain.loans.restating import Nights, undo
 from domain.refusals import RateOutOfRange, TooManyRates
 from tests.laws.loan_stories import BEGAN, DAY, Act, Book, done, late, played, undone
 
@@ -182,3 +183,37 @@ def test_loss_rates_are_changed_so_often_and_no_more() -> None:
 
 def test_stages_begin_with_the_buckets_of_30_and_90_days() -> None:
     assert [stage_of(days) for days in (0, 29, 30, 89, 90)] == [1, 1, 2, 2, 3]
+
+
+def test_a_charge_off_that_is_undone_leaves_the_loan_as_if_it_had_never_been() -> None:
+    without, with_it = lent(), lent()
+    nights(without, 70)
+    played(with_it, [Act(40, "charge off")], 70, each=lambda: None)
+    assert with_it.sums[9010] > 0
+    charged_off = next(t for t in with_it.log if t.happening.fact.TAG == "loan.charged-off.1")
+    assert with_it.sums[4110] > without.sums[4110]
+
+    undone(with_it, charged_off.happening.transaction_id, 70)
+
+    assert with_it.current.figures == without.current.figures
+    assert {a: n for a, n in with_it.sums.items() if n} == {
+        a: n for a, n in without.sums.items() if n
+    }
+
+
+def test_a_bank_that_ends_no_days_earns_what_is_missing_in_one_sum_once_it_does() -> None:
+    without, with_it = lent(), lent()
+    nights(without, 50)
+    played(with_it, [Act(35, "charge off")], 50, each=lambda: None)
+    charged_off = next(t for t in with_it.log if t.happening.fact.TAG == "loan.charged-off.1")
+    restated = undo(with_it.life(), charged_off.happening.transaction_id, Nights(None, (RATES,)))
+    with_it.restate(restated)
+    missing = with_it.sums[4110] - without.sums[4110]
+    assert missing > 0
+
+    before = len(with_it.log)
+    assert with_it.night(BEGAN + 50 * DAY)
+
+    accrued = [t for t in with_it.log[before:] if t.happening.fact.TAG == "loan.interest-accrued.1"]
+    assert len(accrued) == 1
+    assert with_it.sums[4110] == without.sums[4110]
