@@ -247,7 +247,10 @@ class Sealer:
         reached = row[0] if row else 0
         if reached < self._size:
             raise SealRefused(f"the log ends at position {reached}, and its tiles at {self._size}")
-        self._peaks = await peaks_at(connection, self._size)
+        try:
+            self._peaks = await peaks_at(connection, self._size)
+        except TreeDamaged as error:
+            raise SealRefused(str(error)) from error
         stored = await latest_checkpoint(connection)
         kept = await asyncio.to_thread(self._keys.last_signed)
         for signed in (stored, kept):

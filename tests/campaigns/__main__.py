@@ -17,7 +17,16 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
-from tests.campaigns import cut_commits, full_disks, kills, power_cuts, served
+from tests.campaigns import (
+    cut_commits,
+    full_disks,
+    kills,
+    power_cuts,
+    redis_gone,
+    restores,
+    served,
+    tampering,
+)
 from tests.campaigns.outcome import Asked, Outcome, machine, shortcomings
 from tests.campaigns.page import FOLDER, PAGE, write_page
 
@@ -37,6 +46,9 @@ CAMPAIGNS: Final = {
     "cut-commits": Campaign(cut_commits.cut_commits, 3000),
     "power-cuts": Campaign(power_cuts.cut_power, 300, power_cuts.why_not),
     "full-disks": Campaign(full_disks.fill_disks, 20, full_disks.why_not),
+    "redis": Campaign(redis_gone.lose_redis, 30, redis_gone.why_not),
+    "restores": Campaign(restores.restore, 100),
+    "tampering": Campaign(tampering.tamper_with_a_bank, 10_000),
 }
 
 

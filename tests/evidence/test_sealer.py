@@ -154,6 +154,19 @@ def test_the_leaves_of_the_tile_that_is_not_full_are_kept_as_they_were_sealed(
     assert len(leaves) > 512
 
 
+def test_of_tiles_of_which_some_are_missing_nothing_is_signed(
+    database: str, bank: Bank, tmp_path: Path
+) -> None:
+    keys = keys_in(tmp_path)
+    pay(bank, 300)
+    seal(database, keys)
+    as_superuser(database, "DELETE FROM tiles WHERE level = 0 AND number = 0")
+    pay(bank, 1)
+
+    with pytest.raises(SealRefused, match="hashes are missing"):
+        seal(database, keys)
+
+
 def test_of_two_sealers_one_seals(database: str, bank: Bank, tmp_path: Path) -> None:
     keys = keys_in(tmp_path)
 
