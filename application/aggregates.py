@@ -25,7 +25,7 @@ from domain import (
 )
 from domain.account_facts import ACCOUNT_TYPES, TermsFact
 from domain.bills import autopay, bill, biller, registration
-from domain.loans import loan, loss_rates
+from domain.loans import loan, loss_rates, rate_indexes
 from domain.loans.loan_facts import Agreement
 
 
@@ -116,6 +116,14 @@ def _evolved_loss_rates(
     return loss_rates.evolve(state, fact)
 
 
+def _evolved_index(state: rate_indexes.RateIndex | None, fact: Any, _number: int) -> Aggregate:
+    return rate_indexes.evolve(state, fact)
+
+
+def _restored_index(newest: Newest) -> Aggregate:
+    return rate_indexes.RateIndex(newest.fact.values, newest.version)
+
+
 def _restored_loss_rates(newest: Newest) -> Aggregate:
     return loss_rates.LossRatePlan(newest.fact.changes, newest.version)
 
@@ -174,6 +182,7 @@ KINDS: Final[dict[str, Kind]] = {
         f"rate-plan-{account_type}": Kind(_evolved_plan, _restored_plan)
         for account_type in ACCOUNT_TYPES
     },
+    "rate-index": Kind(_evolved_index, _restored_index),
     "loss": Kind(_evolved_loss_rates, _restored_loss_rates),
     "loan": Kind(loan.evolve, _restored_loan),
     "standing-order": Kind(standing_orders.evolve, _restored_order),

@@ -4,11 +4,13 @@ from application.books import Books, Command, Transaction
 from application.commands import Ask, Details
 from application.lending import add_facts, check_currency, loan_command
 from application.loss_rates import loss_rates_of
+from application.rate_indexes import STREAMS, values_for
 from domain import account as accounts
 from domain.loans import loss_rates
 from domain.loans.allocation import due_total, dues
 from domain.loans.arrears import catch_up, end_of_day
 from domain.loans.loan import Course, Loan
+from domain.loans.rate_indexes import reset_due
 from domain.loans.repaying import repay
 
 
@@ -41,9 +43,16 @@ def end_loan_day(ask: Ask, loan_id: int, details: Details) -> Command:
     """What a day brings by itself: interest, what is late and what follows from that."""
 
     def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
-        facts = end_of_day(loan, posted.value_date, loss_rates_of(books).changes)
+        on, terms = posted.value_date, loan.terms
+        reset = reset_due(terms, values_for(books, terms.product), on)
+        facts = end_of_day(loan, on, loss_rates_of(books).changes, reset)
         return add_facts(books, posted, loan_id, facts)
 
     return loan_command(
-        ask, "loans/end-of-day", loan_id, details, decision, more_streams=(loss_rates.STREAM,)
+        ask,
+        "loans/end-of-day",
+        loan_id,
+        details,
+        decision,
+        more_streams=(loss_rates.STREAM, *STREAMS),
     )

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from application import rate_indexes
 from application.books import Books, Command, Transaction
 from application.commands import Ask, Details, account_for, canonical
 from application.lending import add_facts, check_currency, entry_of_fact, loan_command
@@ -34,7 +35,7 @@ from ledger.journal import Posting, Recorded, entry_of, mirrored
 from ledger.loan_history import happenings
 
 # What is told anew rests on these besides the loan: its days, and the books they are booked in.
-_BESIDE: Final = (STREAM, business_days.STREAM, loss_rates.STREAM)
+_BESIDE: Final = (STREAM, business_days.STREAM, loss_rates.STREAM, *rate_indexes.STREAMS)
 
 
 class LoanReadTooEarly(Exception):
@@ -78,7 +79,7 @@ def repay_late(
                 from_account=account_id,
                 counterparty=counterparty,
             ),
-            _nights(books),
+            _nights(books, loan),
         )
         told = next(r.fact for r in restated if isinstance(r.fact, Repaid))
 
@@ -114,7 +115,7 @@ def undo_transaction(
 
     def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
         life = _life(loan, history)
-        restated = undo(life, transaction_id, _nights(books))
+        restated = undo(life, transaction_id, _nights(books, loan))
 
         def beside(each: Restated, transaction: Transaction) -> None:
             if each.undone is not None and each.undone.transaction_id == transaction_id:
@@ -160,10 +161,12 @@ def charge_back(
     )
 
 
-def _nights(books: Books) -> Nights:
+def _nights(books: Books, loan: Loan) -> Nights:
     days = books.state(business_days.STREAM)
     assert days is None or isinstance(days, BusinessDays)
-    return Nights(None if days is None else days.ended, loss_rates_of(books).changes)
+    ended = None if days is None else days.ended
+    values = rate_indexes.values_for(books, loan.terms.product)
+    return Nights(ended, loss_rates_of(books).changes, values)
 
 
 def _life(loan: Loan, history: Sequence[Recorded]) -> list[Lived]:

@@ -23,6 +23,7 @@ from application.lending import (
     entry_of_fact,
     loan_command,
 )
+from application.rate_indexes import STREAMS, values_for
 from domain import account as accounts
 from domain import customer as customers
 from domain.account import stream_of as account_stream
@@ -81,6 +82,7 @@ def apply(
             purpose=application.purpose,
             account_id=account_id,
             on=posted.value_date,
+            index_values=values_for(books, product_named(application.product)),
         )
         customers.check_staying(borrower)
         books.add(posted, stream_of(loan_id), [dated.fact for dated in facts], entry_of_fact)
@@ -91,7 +93,7 @@ def apply(
         "call": "loans/apply",
         **{n: canonical(v) if isinstance(v, Decimal) else v for n, v in said.items()},
     }
-    streams = [customer, stream_of(loan_id), *late_streams(details)]
+    streams = [customer, stream_of(loan_id), *late_streams(details), *STREAMS]
     if account_id is not None:
         streams.append(account_stream(account_id))
     return ask.command(request, streams, decide)
@@ -216,6 +218,7 @@ def pay_out(
             to_account=account_id,
             first_due=first_due,
             calendar=calendar,
+            index_values=values_for(books, loan.terms.product),
         )
         paid_out: Any = facts[-1].fact
         assert isinstance(paid_out, Disbursed)
@@ -233,6 +236,7 @@ def pay_out(
         details,
         decision,
         accounts=() if account_id is None else (account_id,),
+        more_streams=STREAMS,
         amount=None if amount is None else canonical(amount),
         account_id=account_id,
         first_due=first_due,

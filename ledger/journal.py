@@ -28,6 +28,7 @@ from domain.bills import biller as _biller  # noqa: F401
 from domain.facts import FACTS, Fact
 from domain.loans import loan_facts as _loan_facts  # noqa: F401
 from domain.loans import loss_rates as _loss_rates  # noqa: F401
+from domain.loans import rate_indexes as _rate_indexes  # noqa: F401
 from ledger.chart_of_accounts import CHART, Side
 
 F = TypeVar("F", bound=Fact)

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from domain.amortisation.index_rates import IndexValue
 from domain.loans.decisioning import RULE_SET, judged
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import (
@@ -27,10 +28,12 @@ from domain.loans.loan_refusals import (
     LoanAmountNotOffered,
     LoanRateNotOffered,
     LoanTermNotOffered,
+    RateFollowsIndex,
     RulesNotMet,
 )
 from domain.loans.loan_terms import Applicant, Figures, LoanTerms
 from domain.loans.products import Product, product_named
+from domain.loans.rate_indexes import rate_at
 from domain.money import Money
 from domain.refusals import SamePerson
 
@@ -57,16 +60,18 @@ def apply(
     purpose: str | None,
     account_id: int | None,
     on: dt.date,
+    index_values: Sequence[IndexValue] = (),
 ) -> list[Dated]:
     """Ask for a loan. Refused: what the product does not offer."""
     product = product_named(product_name)
     check_offered(product, amount, instalments)
+    index_rate = rate_at(product, index_values, on)
     terms = LoanTerms(
         borrower=borrower,
         product=product,
         principal=amount,
         instalments=instalments,
-        annual_rate=product.annual_rate,
+        annual_rate=product.annual_rate if index_rate is None else index_rate,
         applied_on=on,
         applicant=applicant,
         purpose=purpose,
@@ -98,6 +103,15 @@ def check_rate(annual_rate: Decimal) -> None:
         raise LoanRateNotOffered(rate=str(annual_rate), most=ANNUAL_RATE_MAX)
 
 
+def agreed_rate(loan: Loan, annual_rate: Decimal | None) -> Decimal:
+    """The rate asked for, or what it is. Refused: one for a loan whose rate follows an index."""
+    if annual_rate is None:
+        return loan.terms.annual_rate
+    if loan.terms.product.follows is not None:
+        raise RateFollowsIndex(loan_id=loan.loan_id, index=loan.terms.product.index)
+    return annual_rate
+
+
 def approve(
     loan: Loan,
     by: str,
@@ -121,7 +135,7 @@ def approve(
             terms,
             principal=terms.principal if amount is None else amount,
             instalments=terms.instalments if instalments is None else instalments,
-            annual_rate=terms.annual_rate if annual_rate is None else annual_rate,
+            annual_rate=agreed_rate(loan, annual_rate),
             conditions=tuple(conditions),
         )
         check_offered(terms.product, terms.principal, terms.instalments)

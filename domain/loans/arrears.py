@@ -23,17 +23,23 @@ from domain.loans.loan_facts import (
     OverpaymentApplied,
     PastDueMarked,
     PenaltyCharged,
+    RateReset,
 )
 from domain.loans.loan_terms import Charge, Figures, LoanTerms, Parts
 from domain.loans.loss_rates import LossRates
+from domain.loans.rate_indexes import Reset
+from domain.loans.schedules import not_yet_earned, reamortised, with_rows
 
 _DUE: Final = attrgetter("due")
 
 
-def end_of_day(loan: Loan, on: dt.date, loss_rates: Sequence[LossRates] = ()) -> list[Dated]:
+def end_of_day(
+    loan: Loan, on: dt.date, loss_rates: Sequence[LossRates] = (), reset: Reset | None = None
+) -> list[Dated]:
     """All that a day brings by itself. The second time, and on an earlier day, nothing.
 
-    Without loss rates of the bank nothing is set aside for what may be lost.
+    Without loss rates of the bank nothing is set aside for what may be lost. `reset` is the rate by an
+    index, where it is another one from this day on.
     """
     course = Course(loan)
     terms = loan.terms
@@ -45,6 +51,8 @@ def end_of_day(loan: Loan, on: dt.date, loss_rates: Sequence[LossRates] = ()) ->
         if course.figures.past_due_since is not None or course.figures.non_accrual:
             _charge_penalties(course, on)
             _judge(course, on)
+        if reset is not None:
+            _reset_rate(course, on, reset)
         course.close_if_settled(on)
         provide(course, on, loss_rates)
     return course.facts
@@ -118,6 +126,15 @@ def _charge_instalment_fee(course: Course, on: dt.date) -> None:
     if amount > 0:
         after = msgspec.structs.replace(figures, fees=figures.fees + amount)
         course.move(on, InstalmentFeeCharged, after, amount=amount)
+
+
+def _reset_rate(course: Course, on: dt.date, reset: Reset) -> None:
+    """A new schedule from the day on; none where all has fallen due, or was earned and waits for it."""
+    terms = course.terms
+    if not_yet_earned(terms, on):
+        rows = reamortised(terms, on, annual_rate=reset.rate)
+        changed = msgspec.structs.replace(with_rows(terms, rows, on), annual_rate=reset.rate)
+        course.agree(on, RateReset, changed, value=reset.value)
 
 
 def _late_units(terms: LoanTerms, figures: Figures, since: dt.date, on: dt.date) -> int:

@@ -9,7 +9,7 @@ import msgspec
 
 from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans.allocation import dues
-from domain.loans.applying import check_rate
+from domain.loans.applying import agreed_rate, check_rate
 from domain.loans.arrears import catch_up, paid
 from domain.loans.deferral import respread
 from domain.loans.lateness import DAY
@@ -118,7 +118,7 @@ def reschedule(
     begin = covered_until(terms, on)
     left = sorted({row.end for row in not_yet_earned(terms, on)})
     count = instalments or len(left) or 1
-    rate = terms.annual_rate if annual_rate is None else annual_rate
+    rate = agreed_rate(loan, annual_rate)
     check_rate(rate)
     latest = on + dt.timedelta(days=PAUSE_DAYS_MAX)
     if first_due is not None and not begin < first_due <= latest:

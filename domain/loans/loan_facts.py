@@ -7,6 +7,7 @@ been paid of an instalment follows from the totals, oldest first, and is not sto
 """
 
 import datetime as dt
+from decimal import Decimal
 from typing import TypeAlias
 
 from domain.facts import Fact, stored_as
@@ -232,6 +233,13 @@ class Reamortised(Agreement, frozen=True, kw_only=True, omit_defaults=True):
 
     fees: int = 0
     costs: int = 0
+
+
+@stored_as("loan.rate-reset.1")
+class RateReset(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """The rate follows the index, which stands at `value`; a new schedule holds from the day on."""
+
+    value: Decimal
 
 
 @stored_as("loan.rescheduled.1")

@@ -9,7 +9,8 @@ Where several apply, the one of the kind that stands first is the answer; of one
     |  |- ProductNotFound
     |  |- LoanAmountNotOffered
     |  |- LoanTermNotOffered
-    |  `- LoanRateNotOffered
+    |  |- LoanRateNotOffered
+    |  `- IndexNotFound
     `- Conflicting
        |- LoanStatusForbids
        |- LoanMovedOn
@@ -27,6 +28,8 @@ Where several apply, the one of the kind that stands first is the answer; of one
        |- ChargeBackAboveRepayment
        |- CostAboveLoan
        |- LossRatesTooLate
+       |- IndexValueMissing
+       |- RateFollowsIndex
        `- NothingToUndo
 """
 
@@ -51,6 +54,10 @@ class LoanTermNotOffered(Malformed):
 
 class LoanRateNotOffered(Malformed):
     detail = "A rate of {rate} per cent a year is not within 0 to {most}."
+
+
+class IndexNotFound(Malformed):
+    detail = "There is no index {index}; there are {offered}."
 
 
 class LoanStatusForbids(Conflicting):
@@ -117,6 +124,14 @@ class CostAboveLoan(Conflicting):
 
 class LossRatesTooLate(Conflicting):
     detail = "The bank has ended {ended}: new loss rates cannot hold from {first_day} on."
+
+
+class IndexValueMissing(Conflicting):
+    detail = "No value of the index {index} is known for {on}."
+
+
+class RateFollowsIndex(Conflicting):
+    detail = "The rate of loan {loan_id} follows the index {index}; it cannot be set."
 
 
 class NothingToUndo(Conflicting):

@@ -12,6 +12,7 @@ import msgspec
 from domain.amortisation.arithmetic import Rounding
 from domain.amortisation.day_counts import DayCount
 from domain.amortisation.due_dates import Unit
+from domain.amortisation.index_rates import FollowedIndex
 from domain.amortisation.instalment_fees import InstalmentFee
 from domain.banking_calendar import DayRule
 from domain.loans.loan_refusals import ProductNotFound
@@ -80,6 +81,9 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     # Where a due date goes that is no business day, and whether interest counts to it then.
     day_rule: DayRule | None = None
     moves_accrual: bool = False
+    # The rate is that of the index, as `follows` says; `annual_rate` is none then.
+    index: str | None = None
+    follows: FollowedIndex | None = None
     # Charged with each instalment when it falls due.
     instalment_fee: InstalmentFee | None = None
 
@@ -201,6 +205,26 @@ PRODUCTS: Final[dict[str, Product]] = {
             excess="lower_instalment",
             late_rate=Decimal(9),
             four_eyes_above=80_000_00,
+        ),
+        Product(
+            name="variable",
+            title="Home loan at EURIBOR and a margin, taken anew every three months",
+            amount_min=10_000_00,
+            amount_max=1_000_000_00,
+            instalments_min=12,
+            instalments_max=360,
+            annual_rate=Decimal(0),
+            index="EURIBOR3M",
+            follows=FollowedIndex(
+                margin=Decimal("1.25"), reset_months=3, cap=Decimal(7), floor=Decimal(0)
+            ),
+            day_count="30E/360",
+            day_rule="modified_following",
+            rounding="half_up",
+            excess="lower_instalment",
+            late_rate=Decimal("5.05"),
+            four_eyes_above=150_000_00,
+            secured=True,
         ),
     )
 }

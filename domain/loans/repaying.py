@@ -12,6 +12,7 @@ from decimal import ROUND_CEILING, Decimal
 import msgspec
 
 from domain.amortisation.arithmetic import EXACT
+from domain.amortisation.index_rates import IndexValue
 from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans.allocation import allocate, due_total, dues
 from domain.loans.arrears import catch_up, paid
@@ -34,6 +35,7 @@ from domain.loans.loan_refusals import (
 )
 from domain.loans.loan_terms import Charge, LoanTerms, Row
 from domain.loans.products import Excess
+from domain.loans.rate_indexes import rate_at
 from domain.loans.schedules import (
     PERCENT,
     Keep,
@@ -81,6 +83,7 @@ def disburse(
     first_due: dt.date | None = None,
     payment: int | None = None,
     calendar: Calendar = WEEKENDS,
+    index_values: Sequence[IndexValue] = (),
 ) -> list[Dated]:
     """Pay out all that is approved, or a tranche of it; the schedule begins, or is made anew.
 
@@ -109,6 +112,8 @@ def disburse(
             )
         rows = reamortised(terms, on, drawn=amount)
     else:
+        rate = rate_at(terms.product, index_values, on)
+        terms = terms if rate is None else msgspec.structs.replace(terms, annual_rate=rate)
         rows = first_schedule(terms, amount, on, first_due, payment, calendar)
     fee = rounded(_share(amount, terms.product.disbursal_fee), terms.product)
     valuation = course.figures.valuation

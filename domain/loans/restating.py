@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
+from domain.amortisation.index_rates import IndexValue
 from domain.loans.arrears import end_of_day
 from domain.loans.charge_backs import back, charge_back, paid_from_outside
 from domain.loans.forbearance import charge, open_amounts, pause, waive
@@ -36,6 +37,7 @@ from domain.loans.loan_facts import (
     PastDueMarked,
     Paused,
     PenaltyCharged,
+    RateReset,
     Reamortised,
     Recovered,
     Repaid,
@@ -48,12 +50,14 @@ from domain.loans.loan_refusals import LoanChangedSince, LoanMovedOn, NothingToU
 from domain.loans.loss_rates import LossRates
 from domain.loans.origination import pay_cost
 from domain.loans.products import Component
+from domain.loans.rate_indexes import reset_due
 from domain.loans.repaying import disburse, refund, repay
 
 # What a day brings by itself.
 OF_A_DAY: Final = (
     InterestAccrued,
     InstalmentFeeCharged,
+    RateReset,
     PastDueMarked,
     PenaltyCharged,
     NonAccrualStarted,
@@ -96,10 +100,12 @@ class Restated(NamedTuple):
 
 
 class Nights(NamedTuple):
-    """What the bank has made of its days: the last that it has ended, and the loss rates it ended by."""
+    """What the bank has made of its days: the last that it has ended, the loss rates it ended by, and what
+    is known of the index that the loan follows."""
 
     ended: dt.date | None = None
     loss_rates: tuple[LossRates, ...] = ()
+    index_values: Sequence[IndexValue] = ()
 
 
 def insert(
@@ -209,7 +215,7 @@ def _told_anew(
         actions.append(late)
     first = late[0] if late else tail[0].happening.valued
     ended = _ended(life, cut, first, nights.ended)
-    restated += _days_again(course, ended, nights.loss_rates, actions)
+    restated += _days_again(course, ended, nights, actions)
     return restated
 
 
@@ -251,17 +257,19 @@ def _taken_back(course: Course, life: Sequence[Lived], cut: int) -> Iterator[Res
 
 def _days_again(
     course: Course,
-    nights: Mapping[dt.date, dt.date],
-    loss_rates: Sequence[LossRates],
+    ended: Mapping[dt.date, dt.date],
+    nights: Nights,
     actions: Sequence[tuple[dt.date, dt.date, Act]],
 ) -> Iterator[Restated]:
     """Day by day: what was done on it, and then what it brings, where its end was run before."""
-    for day in sorted({*nights, *(on for on, _, _ in actions)}):
+    for day in sorted({*ended, *(on for on, _, _ in actions)}):
         for on, booked, again in actions:
             if on == day:
                 yield from _added(course, again(course.loan, on), booked)
-        if day in nights:
-            yield from _added(course, end_of_day(course.loan, day, loss_rates), nights[day])
+        if day in ended:
+            reset = reset_due(course.loan.terms, nights.index_values, day)
+            night = end_of_day(course.loan, day, nights.loss_rates, reset)
+            yield from _added(course, night, ended[day])
 
 
 def _added(course: Course, facts: list[Dated], booked: dt.date) -> Iterator[Restated]:

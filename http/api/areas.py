@@ -33,6 +33,7 @@ from api import (
     loans,
     periods,
     person_export,
+    rate_indexes,
     rate_plans,
     reconciliations,
     registrations,
@@ -63,6 +64,7 @@ AREAS: Final = (
             *account_readings.HANDLERS,
             *holds.HANDLERS,
             *rate_plans.HANDLERS,
+            *rate_indexes.HANDLERS,
         ],
     ),
     Area(

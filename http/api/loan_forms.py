@@ -27,6 +27,16 @@ class InstalmentFeeOut(msgspec.Struct, kw_only=True):
     percent_of_instalment: str
 
 
+class FollowsOut(msgspec.Struct, kw_only=True):
+    """The index that the rate follows, and how; `annual_rate` is agreed with each loan then."""
+
+    index: str
+    margin: str
+    reset_months: int
+    cap: str | None
+    floor: str | None
+
+
 class ProductOut(msgspec.Struct, kw_only=True):
     product: str
     title: str
@@ -54,6 +64,7 @@ class ProductOut(msgspec.Struct, kw_only=True):
     instalment_fee: InstalmentFeeOut | None
     business_days: Literal["none", "following", "modified_following", "preceding"]
     moves_accrual: bool
+    follows: FollowsOut | None
 
 
 class RuleOut(msgspec.Struct):
@@ -181,6 +192,20 @@ def product_out(product: Product) -> ProductOut:
         instalment_fee=_fee_out(product.instalment_fee, currency),
         business_days=product.day_rule or "none",
         moves_accrual=product.moves_accrual,
+        follows=_follows_out(product),
+    )
+
+
+def _follows_out(product: Product) -> FollowsOut | None:
+    follows = product.follows
+    if follows is None or product.index is None:
+        return None
+    return FollowsOut(
+        index=product.index,
+        margin=str(follows.margin),
+        reset_months=follows.reset_months,
+        cap=None if follows.cap is None else str(follows.cap),
+        floor=None if follows.floor is None else str(follows.floor),
     )
 
 

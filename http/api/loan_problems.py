@@ -12,6 +12,7 @@ LOAN_PROBLEMS: Final[dict[type[Refused], tuple[int, str]]] = {
     loan_refusals.LoanAmountNotOffered: (422, "The product is not for that amount"),
     loan_refusals.LoanTermNotOffered: (422, "The product is not for that term"),
     loan_refusals.LoanRateNotOffered: (422, "The rate is out of range"),
+    loan_refusals.IndexNotFound: (422, "There is no such index"),
     loan_refusals.LoanStatusForbids: (409, "The status of the loan forbids it"),
     loan_refusals.LoanMovedOn: (409, "The loan has moved on from that day"),
     loan_refusals.LoanChangedSince: (409, "The loan was changed since"),
@@ -28,5 +29,7 @@ LOAN_PROBLEMS: Final[dict[type[Refused], tuple[int, str]]] = {
     loan_refusals.ChargeBackAboveRepayment: (409, "More than was repaid cannot be taken back"),
     loan_refusals.CostAboveLoan: (409, "The costs are above what was lent"),
     loan_refusals.LossRatesTooLate: (409, "The day was ended by the rates before"),
+    loan_refusals.IndexValueMissing: (409, "No value of the index is known"),
+    loan_refusals.RateFollowsIndex: (409, "The rate follows an index"),
     loan_refusals.NothingToUndo: (409, "There is nothing to undo"),
 }

@@ -47,8 +47,27 @@ class InstalmentFeeIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
 
 
+class IndexValueIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    on: Annotated[dt.date, said("The first day that it holds on.", "2026-01-15")]
+    value: Annotated[Rate, said("Per cent a year; it may be below zero.", "2.015")]
+
+
+class FollowsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An index and a margin. The rate is taken on the day of disbursement and every `reset_months` months
+    after it; after the last value it stays as it is."""
+
+    values: Annotated[
+        list[IndexValueIn],
+        msgspec.Meta(min_length=1, max_length=EVENTS_MAX, description="What the index stands at."),
+    ]
+    margin: Annotated[Rate, said("Points above the index.", "1.25")] = Rate(0)
+    reset_months: Annotated[int, msgspec.Meta(ge=1, le=120, examples=[3])]
+    cap: Annotated[Rate | None, said("The most that the rate may be.", "7")] = None
+    floor: Annotated[Rate | None, said("The least that the rate may be.", "0")] = None
+
+
 class Quote(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A loan. One of `annual_rate` and `periodic_rate` is given."""
+    """A loan. One of `annual_rate`, `periodic_rate` and `follows` is given."""
 
     principal: Annotated[Amount, said("What is lent, in major units.", 12000.0)]
     method: Annotated[Method, said("How it is repaid.", "annuity")]
@@ -58,6 +77,7 @@ class Quote(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
     annual_rate: Annotated[Rate | None, said("Per cent a year.", "24")] = None
     periodic_rate: Annotated[Rate | None, said("Per cent for each period.", "2")] = None
+    follows: Annotated[FollowsIn | None, said("A rate that follows an index.")] = None
     rate_type: Annotated[
         Literal["nominal", "effective"],
         said("A nominal annual rate is shared out by time; an effective one compounds.", "nominal"),

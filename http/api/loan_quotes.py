@@ -10,10 +10,11 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, told
 from api.documents import answers, described
-from api.loan_quote_forms import InstalmentFeeIn, InstalmentOut, Quote, QuoteOut, Totals
+from api.loan_quote_forms import FollowsIn, InstalmentFeeIn, InstalmentOut, Quote, QuoteOut, Totals
 from api.reckoning import check_day, reckoned
 from domain.amortisation.arithmetic import ZERO, to_decimals
 from domain.amortisation.cost import cost_of
+from domain.amortisation.index_rates import FollowedIndex, IndexValue, rates_by
 from domain.amortisation.instalment_fees import InstalmentFee
 from domain.amortisation.rates_of_return import Flow
 from domain.amortisation.schedule import schedule
@@ -56,7 +57,7 @@ def terms_of(data: Quote, currency: str, start: dt.date, calendar: Calendar) -> 
         check_day(field, day)
     for day in days:
         check_day("on", day)
-    rate, rate_type = _rate(data)
+    rate, rate_type, rate_changes = _rate(data, start)
     principal, advances = _disbursed(data, currency, start)
     unit_of = {
         name: 1 if amount is None else minor_units_of(amount, currency)
@@ -83,9 +84,7 @@ def terms_of(data: Quote, currency: str, start: dt.date, calendar: Calendar) -> 
         grace_principal=data.grace_principal,
         grace_interest_payment=data.grace_interest_payment,
         interest_free=data.interest_free,
-        rate_changes=tuple(
-            RateChange(change.on, Decimal(change.annual_rate)) for change in data.rate_changes
-        ),
+        rate_changes=rate_changes,
         advances=advances,
         amortisation_instalments=data.amortisation_instalments,
         payment=None if data.payment is None else minor_units_of(data.payment, currency),
@@ -108,22 +107,51 @@ def _instalment_fee(fee: InstalmentFeeIn | None, currency: str) -> InstalmentFee
     )
 
 
-def _rate(data: Quote) -> tuple[Decimal, RateType]:
+def _rate(data: Quote, start: dt.date) -> tuple[Decimal, RateType, tuple[RateChange, ...]]:
+    """The first rate, its type, and its changes."""
     annual, periodic = data.annual_rate, data.periodic_rate
-    if (annual is None) is (periodic is None):
-        raise TermsContradict(field="annual_rate", why="or periodic_rate is given, one of the two")
+    if [annual, periodic, data.follows].count(None) != 2:
+        why = "or periodic_rate or follows is given, one of the three"
+        raise TermsContradict(field="annual_rate", why=why)
     if periodic is not None and data.rate_type == "effective":
         raise TermsContradict(field="rate_type", why="effective goes with annual_rate")
-    if periodic is not None and data.rate_changes:
+    if annual is None and data.rate_changes:
         raise TermsContradict(field="rate_changes", why="are of an annual rate; give annual_rate")
     rates = [("annual_rate", annual), ("periodic_rate", periodic)]
     rates += [("rate_changes", change.annual_rate) for change in data.rate_changes]
     for field, rate in rates:
         if rate is not None and rate < RATE_LEAST:
             raise TermsContradict(field=field, why=f"is below {RATE_LEAST} per cent")
-    if annual is not None:
-        return Decimal(annual), data.rate_type
-    return Decimal(periodic or 0), "periodic"
+    if data.follows is not None:
+        first, changes = _followed(data.follows, start)
+        return first, data.rate_type, changes
+    if periodic is not None:
+        return Decimal(periodic), "periodic", ()
+    changes = tuple(
+        RateChange(change.on, Decimal(change.annual_rate)) for change in data.rate_changes
+    )
+    return Decimal(annual or 0), data.rate_type, changes
+
+
+def _followed(asked: FollowsIn, start: dt.date) -> tuple[Decimal, tuple[RateChange, ...]]:
+    for each in asked.values:
+        check_day("on", each.on)
+    values = [IndexValue(each.on, Decimal(each.value)) for each in asked.values]
+    values.sort(key=lambda each: each.on)
+    if len({each.on for each in values}) != len(values):
+        raise TermsContradict(field="follows.values", why="hold two values for one day")
+    cap, floor = (None if r is None else Decimal(r) for r in (asked.cap, asked.floor))
+    if cap is not None and floor is not None and cap < floor:
+        raise TermsContradict(field="follows.cap", why="is below the floor")
+    follows = FollowedIndex(
+        margin=Decimal(asked.margin), reset_months=asked.reset_months, cap=cap, floor=floor
+    )
+    found = rates_by(follows, values, start)
+    if found is None:
+        raise TermsContradict(field="follows.values", why="hold none for the day of disbursement")
+    if min(found[0], *(change.rate for change in found[1]), found[0]) < RATE_LEAST:
+        raise TermsContradict(field="follows", why=f"comes to less than {RATE_LEAST} per cent")
+    return found
 
 
 def _disbursed(data: Quote, currency: str, start: dt.date) -> tuple[int, tuple[Advance, ...]]:

@@ -70,6 +70,8 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/accounts/{account_id}/interest"): Rule(SIGNED_IN, "account"),
     # Rates move no money by themselves, and everybody may know them.
     ("POST", "/rate-plans"): Rule(ADMIN),
+    ("POST", "/rate-indexes"): Rule(ADMIN),
+    ("GET", "/rate-indexes"): Rule(SIGNED_IN),
     ("GET", "/rate-plans"): Rule(SIGNED_IN),
     # Holds. A payee relies on one: who placed it cannot take it back, the bank can.
     ("POST", "/accounts/{account_id}/holds"): Rule(USER | TELLER, "account"),

@@ -22,6 +22,10 @@ LOAN: Final = {
 }
 
 
+LATER: Final = [{"on": "2026-02-01", "value": 3}]
+FOLLOWED: Final = {"values": [{"on": "2026-01-01", "value": 2}], "margin": 1, "reset_months": 1}
+
+
 def ask(api: RunningApi, call: str, body: Any) -> httpx.Response:
     return api.anyone.post(f"/v1/loans/{call}", json=body)
 
@@ -86,6 +90,18 @@ def test_due_dates_are_business_days_and_each_instalment_has_its_fee(api: Runnin
     assert Decimal(quote["apr_eu"]) > Decimal(quote["effective_rate"])
 
 
+def test_a_rate_that_follows_an_index_is_quoted_as_its_changes(api: RunningApi) -> None:
+    values = [{"on": "2026-01-01", "value": "2"}, {"on": "2026-03-15", "value": "4"}]
+    bare = {name: value for name, value in LOAN.items() if name != "periodic_rate"}
+    follows = FOLLOWED | {"values": values, "cap": "4.5"}
+
+    followed = answer(api, "quote", bare | {"follows": follows})
+
+    changes = [{"on": "2026-03-31", "annual_rate": "4.5"}]
+    plain = answer(api, "quote", bare | {"annual_rate": "3", "rate_changes": changes})
+    assert followed == plain
+
+
 def test_what_is_left_out_is_today_and_the_currency_of_the_bank(api: RunningApi) -> None:
     quote = answer(
         api,
@@ -141,6 +157,11 @@ def test_the_first_of_all_disbursements_is_on_the_day_and_further_ones_are_not(
         ({"fees": [{"amount": 1, "on": "2025-12-31"}]}, "fees"),
         ({"disbursements": [{"amount": 1, "on": "2027-12-31"}]}, "disbursements"),
         ({"moves_accrual": True}, "moves_accrual"),
+        ({"follows": FOLLOWED}, "annual_rate"),
+        ({"periodic_rate": None, "follows": FOLLOWED | {"values": LATER}}, "follows.values"),
+        ({"periodic_rate": None, "follows": FOLLOWED | {"values": LATER * 2}}, "follows.values"),
+        ({"periodic_rate": None, "follows": FOLLOWED | {"cap": 1, "floor": 2}}, "follows.cap"),
+        ({"periodic_rate": None, "follows": FOLLOWED | {"margin": -20}}, "follows"),
         ({"moves_accrual": True, "business_days": "following"}, "moves_accrual"),
         ({"instalment_fee": {"percent_of_principal": 101}}, "instalment_fee.of_principal"),
     ],

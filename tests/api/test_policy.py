@@ -44,6 +44,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     },
     "/rate-plans": {"account_type": "savings", "currency": "EUR", "first_day": "2026-01-01"},
     "/loss-rates": {"first_day": "2030-01-01"},
+    "/rate-indexes": {"index": "EURIBOR3M", "on": "2026-01-01", "value": "2"},
     "/accounts/{account_id}/statements": {"from": "2026-01-01", "to": "2026-01-31"},
     "/transactions/{transaction_id}/reverse": {"reason": "a reason"},
     "/transactions/{transaction_id}/category": {"category": "food"},

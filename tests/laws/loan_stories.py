@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
+from domain.amortisation.index_rates import FollowedIndex, IndexValue
 from domain.amortisation.instalment_fees import InstalmentFee
 from domain.banking_calendar import DAY_RULES, DayRule
 from domain.loans import applying, forbearance, losses, origination, repaying
@@ -19,6 +20,7 @@ from domain.loans.loan_facts import Applied
 from domain.loans.loan_terms import Applicant
 from domain.loans.loss_rates import LossRates
 from domain.loans.products import PRODUCTS, Product
+from domain.loans.rate_indexes import reset_due
 from domain.loans.restating import Nights, Restated, insert, undo
 from domain.refusals import Refused
 from ledger.chart_of_accounts import COMMITMENTS, DEFERRED_LOAN_FEES, WRITTEN_OFF_LOANS
@@ -28,6 +30,12 @@ from ledger.loan_posting_rules import LOAN_SUB_ACCOUNTS, loan_entry
 DAY = dt.timedelta(days=1)
 BEGAN = dt.date(2025, 1, 31)
 SUB_ACCOUNTS = (*LOAN_SUB_ACCOUNTS, WRITTEN_OFF_LOANS, COMMITMENTS)
+
+# What the index of loans stood at: up, down below zero, and up again.
+INDEX = tuple(
+    IndexValue(BEGAN + days * DAY, Decimal(value))
+    for days, value in ((-9_000, "2"), (27, "3.25"), (50, "-0.75"), (59, "11"))
+)
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -54,8 +62,10 @@ class Book:
         instalments: int,
         loss_rates: tuple[LossRates, ...] = (),
         began: dt.date = BEGAN,
+        index_values: tuple[IndexValue, ...] = INDEX,
     ) -> None:
         self.loss_rates = loss_rates
+        self.index_values = index_values
         # The day, when it was just ended.
         self.ended: dt.date | None = None
         self.loan: Loan | None = None
@@ -71,6 +81,7 @@ class Book:
             purpose=None,
             account_id=5,
             on=began,
+            index_values=index_values,
         )
         fact = applied[0].fact
         assert isinstance(fact, Applied)
@@ -103,7 +114,8 @@ class Book:
             self._post(on, booked, fact, None)
 
     def night(self, on: dt.date) -> bool:
-        went = self.do(lambda loan: end_of_day(loan, on, self.loss_rates), on)
+        reset = reset_due(self.current.terms, self.index_values, on)
+        went = self.do(lambda loan: end_of_day(loan, on, self.loss_rates, reset), on)
         self.ended = on if went else None
         return went
 
@@ -177,13 +189,17 @@ def played(book: Book, acts: Sequence[Act], days: int, *, each: Callable[[], Non
 
 
 def done(book: Book, act: Act, on: dt.date) -> bool:
-    return book.do(lambda loan: decide(loan, act, on), on)
+    return book.do(lambda loan: decide(loan, act, on, book.index_values), on)
 
 
-def decide(loan: Loan, act: Act, on: dt.date) -> list[Dated]:
+def decide(
+    loan: Loan, act: Act, on: dt.date, index_values: tuple[IndexValue, ...] = INDEX
+) -> list[Dated]:
     match act.what:
         case "disburse":
-            return repaying.disburse(loan, act.amount or None, on, to_account=act.how)
+            return repaying.disburse(
+                loan, act.amount or None, on, to_account=act.how, index_values=index_values
+            )
         case "repay":
             if loan.terms.status in ("charged_off", "written_off"):
                 return losses.recover(loan, act.amount, on)
@@ -213,13 +229,13 @@ def decide(loan: Loan, act: Act, on: dt.date) -> list[Dated]:
 def late(book: Book, act: Act, days: int) -> None:
     """The act told after the story, of so many days, that it belongs into."""
     on = BEGAN + act.day * DAY
-    nights = Nights(BEGAN + days * DAY, book.loss_rates)
+    nights = Nights(BEGAN + days * DAY, book.loss_rates, book.index_values)
     told = insert(book.life(), on, on, lambda loan, day: decide(loan, act, day), nights)
     book.restate(told)
 
 
 def undone(book: Book, transaction_id: int, days: int) -> None:
-    nights = Nights(BEGAN + days * DAY, book.loss_rates)
+    nights = Nights(BEGAN + days * DAY, book.loss_rates, book.index_values)
     book.restate(undo(book.life(), transaction_id, nights))
 
 
@@ -279,6 +295,12 @@ ANY = st.lists(
 
 
 ANY_RULE: tuple[DayRule | None, ...] = (None, *DAY_RULES)
+FOLLOWED = (
+    None,
+    None,
+    FollowedIndex(margin=Decimal(1), reset_months=1, floor=Decimal(0)),
+    FollowedIndex(margin=Decimal("3.5"), reset_months=2, cap=Decimal(6)),
+)
 FEES_OF_INSTALMENTS = (
     None,
     InstalmentFee(flat=2_50),
@@ -291,6 +313,7 @@ def products(draw: st.DrawFn) -> Product:
     """One of the bank's, with other orders, methods, rates and days."""
     product = draw(st.sampled_from(list(PRODUCTS.values())))
     moves = draw(st.booleans())
+    follows = draw(st.sampled_from(FOLLOWED))
     return msgspec.structs.replace(
         product,
         amount_min=1,
@@ -312,6 +335,8 @@ def products(draw: st.DrawFn) -> Product:
         day_rule=draw(st.sampled_from(DAY_RULES)) if moves else draw(st.sampled_from(ANY_RULE)),
         moves_accrual=moves,
         instalment_fee=draw(st.sampled_from(FEES_OF_INSTALMENTS)),
+        index="EURIBOR3M" if follows else None,
+        follows=follows,
     )
 
 

@@ -13,6 +13,8 @@ from domain.loans.loan import restore
 from domain.loans.loan_facts import Agreement, Disbursed
 from domain.loans.loan_terms import UNVALUED
 from domain.loans.products import ORDERS
+from domain.loans.rate_indexes import reset_due
+from domain.loans.schedules import not_yet_earned
 from tests.laws import loan_stories as stories
 from tests.laws.loan_stories import BEGAN, DAY, Act, Book, done, late, played, undone
 
@@ -53,6 +55,8 @@ def look(book: Book) -> None:
             assert figures.valuation.allowance == expected_loss(book, book.ended)
     else:
         assert figures.valuation == UNVALUED
+    if book.ended and terms.status == "active" and not_yet_earned(terms, book.ended):
+        assert reset_due(terms, book.index_values, book.ended) is None
     if terms.status == "closed":
         assert not any(book.balances()), "a loan that is closed has nothing on any account"
 
@@ -176,6 +180,7 @@ def test_a_borrower_who_pays_what_is_due_each_day_ends_the_loan_with_the_schedul
     last = (rows[-1].due - BEGAN).days
     for day in range(last + 1):
         on = BEGAN + day * DAY
+        rows = book.current.terms.rows or rows
         due = sum(row.principal + row.interest for row in rows if row.due == on)
         due += sum(fee.amount for fee in book.current.terms.fee_schedule if fee.due == on)
         if due:

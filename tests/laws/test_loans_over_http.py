@@ -15,6 +15,7 @@ from application import clock
 from application.commands import Details
 from application.loan_days import end_loan_day
 from daybook.loading import bring_views_up
+from domain.amortisation.index_rates import IndexValue
 from domain.loans import repaying
 from domain.loans.loan import Dated, Loan
 from domain.loans.products import PRODUCTS
@@ -28,9 +29,13 @@ from tests.running_api import RunningApi, running_api
 
 TODAY = clock.now().date()
 # Days of a story, which ends today.
-STORY = 60
+STORY = 100
 FUNDS = 1_000_000
-NAMES = ["instalment", "personal", "business", "bridge", "store", "seasonal"]
+NAMES = ["instalment", "personal", "business", "bridge", "store", "seasonal", "variable"]
+INDEX = tuple(
+    IndexValue(TODAY - days * DAY, Decimal(value))
+    for days, value in ((9_000, "2"), (STORY // 2, "3.25"), (10, "-0.75"))
+)
 ACTS = st.lists(
     st.one_of(
         *(stories.PAYMENTS, stories.PAYMENTS, stories.FEES, stories.WAIVERS),
@@ -43,6 +48,10 @@ ACTS = st.lists(
 @pytest.fixture(scope="module")
 def api(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
     with running_api(module_database, tmp_path_factory.mktemp("api")) as running:
+        admin = running.person("admin")
+        for each in INDEX:
+            told = {"index": "EURIBOR3M", "on": str(each.on), "value": str(each.value)}
+            _done(admin.post("/v1/rate-indexes", told))
         yield running
 
 
@@ -55,7 +64,7 @@ class Told:
         self.account_id = api.account(self.borrower, FUNDS)
         product = PRODUCTS[name]
         principal = product.amount_min * 2
-        self.book = Book(product, principal, count, began=self.began)
+        self.book = Book(product, principal, count, began=self.began, index_values=INDEX)
         asked = {"product": name, "amount": principal // 100, "instalments": count}
         asked |= {"income": 10_000_000, "collateral": 10**9, "age": 30}
         self.loan_id = _done(self.borrower.post("/v1/loans/apply", asked))["loan_id"]
@@ -92,7 +101,7 @@ class Told:
         if act.what == "repay":
             source = self._source(act)
             return repaying.repay(loan, act.amount, on, excess=act.how, from_account=source)
-        return decide(loan, act, on)
+        return decide(loan, act, on, INDEX)
 
     def _source(self, act: Act) -> int | None:
         """Some payments come from the account, others from another bank."""
@@ -186,7 +195,7 @@ def test_life_stories_over_http_are_what_the_pure_core_says(
 
 def _undone(book: Book, command: int) -> bool:
     try:
-        restated = undo(book.life(), command, Nights(None, ()))
+        restated = undo(book.life(), command, Nights(None, (), INDEX))
     except Refused:
         return False
     book.restate(restated)

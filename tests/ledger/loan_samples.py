@@ -5,10 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from domain.account_facts import AccountFact, LoanReceived, LoanRefunded, LoanRepaid
+from domain.amortisation.index_rates import IndexValue
 from domain.loans import loan_facts as loans
 from domain.loans import loan_terms as agreed
 from domain.loans.loss_rates import LossRates, LossRatesSet
 from domain.loans.products import Product
+from domain.loans.rate_indexes import IndexValueSet
 from ledger.journal import Entry, mirrored
 from ledger.loan_posting_rules import loan_entry
 
@@ -108,6 +110,7 @@ LOAN_FACTS: tuple[loans.LoanFact, ...] = (
     loans.InstalmentFeeCharged(**_MOVED, amount=250),
     loans.LoanCostPaid(**_AGREED, amount=24000, counterparty="Broker & Sons"),
     loans.ChargedBack(**_AGREED, amount=315000, paid_on=dt.date(2024, 2, 29), credit=15000),
+    loans.RateReset(**_AGREED, value=Decimal("2.015")),
 )
 
 LOAN_ACCOUNT_FACTS: tuple[AccountFact, ...] = (
@@ -121,6 +124,15 @@ LOSS_RATE_FACTS = (
             LossRates(first_day=dt.date(2024, 1, 1), current=Decimal("0.75")),
             LossRates(first_day=dt.date(2024, 7, 1)),
         )
+    ),
+)
+INDEX_FACTS = (
+    IndexValueSet(
+        index="EURIBOR3M",
+        values=(
+            IndexValue(dt.date(2024, 1, 1), Decimal("3.905")),
+            IndexValue(dt.date(2024, 4, 1), Decimal("-0.5")),
+        ),
     ),
 )
 _UNDONE: dict[type[Any], loans.LoanFact] = {

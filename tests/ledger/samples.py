@@ -124,6 +124,7 @@ from ledger.journal import Entry, JournalEvent, Recorded, mirrored
 from ledger.posting_rules import entry_for
 from tests.ledger.end_of_day_samples import END_OF_DAY_FACTS
 from tests.ledger.loan_samples import (
+    INDEX_FACTS,
     LOAN_ACCOUNT_FACTS,
     LOAN_FACTS,
     LOSS_RATE_FACTS,
@@ -391,6 +392,7 @@ STREAMS = {
     "interest": "interest-456",
     "rate-plan": "rate-plan-savings-EUR",
     "loss-rates": "loss-rates",
+    "rate-index": "rate-index-EURIBOR3M",
     "work-item": "work-item-4",
     "reconciliation": "reconciliation-2",
     "standing-order": "standing-order-11",
@@ -443,6 +445,7 @@ SAMPLES: dict[str, Recorded] = {
         (1001, LOAN_FACTS),
         (1101, LOAN_ACCOUNT_FACTS),
         (1201, LOSS_RATE_FACTS),
+        (1301, INDEX_FACTS),
     )
     for position, fact in enumerate(facts, start=first)
 }
