@@ -77,7 +77,10 @@ def _facts(log: list[Recorded]) -> str:
     """A digest of what happened, in its order: everything but when it was recorded."""
     digest = hashlib.sha256()
     for recorded in log:
-        event = msgspec.structs.replace(recorded.event, recorded_at=dt.datetime.min)
+        # The hash of the command is over its answer, which says when.
+        event = msgspec.structs.replace(
+            recorded.event, recorded_at=dt.datetime.min, command_hash=None
+        )
         if isinstance(event.fact, Registered):
             # Sealed under a key that chance has drawn.
             fact = Registered(role=event.fact.role)
