@@ -103,6 +103,7 @@ KINDS = {
         "loan_fee": "loan.fee-charged loan.instalment-fee-charged",
         "loan_impairment": "loan.allowance-changed",
         "loan_cost": "loan.cost-paid",
+        "loan_charge_back": "loan.charged-back",
         "loan_penalty": "loan.penalty-charged",
         "loan_waiver": "loan.waived",
         "loan_reschedule": "loan.rescheduled",
