@@ -51,10 +51,11 @@ def answer(process: "subprocess.Popen[str]") -> str:
 def processes_in(folder: Path) -> set[int]:
     """Postgres makes its data folder the current one of all its processes."""
     found = set()
-    for place in Path("/proc").glob("[0-9]*/cwd"):
+    for process in Path("/proc").iterdir():
         try:
-            if place.readlink() == folder:
-                found.add(int(place.parent.name))
+            # Not looked into: a folder on a disk that is gone cannot be, and its name can still be read.
+            if process.name.isdigit() and (process / "cwd").readlink() == folder:
+                found.add(int(process.name))
         except OSError:
             continue
     return found

@@ -97,6 +97,8 @@ def test_a_start_right_after_kill_9_waits_for_the_old_server_to_end(
         if round_ == 0:
             write(conninfo)
         os.kill(process.pid, signal.SIGKILL)
+        # Until it is gone it holds the folder, and its server would be joined, which ends a moment later.
+        process.wait()
 
     with embedded_postgres(tmp_path) as conninfo:
         assert kept(conninfo) == 1000
