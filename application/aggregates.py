@@ -14,6 +14,7 @@ from domain import (
     account,
     accrued_interest,
     business_days,
+    capital,
     customer,
     labels,
     periods,
@@ -90,6 +91,14 @@ def _evolved_days(state: business_days.BusinessDays | None, fact: Any, _number: 
 
 def _restored_days(newest: Newest) -> Aggregate:
     return business_days.restore(newest.fact, newest.version)
+
+
+def _evolved_capital(state: capital.Capital | None, fact: Any, _number: int) -> Aggregate:
+    return capital.evolve(state, fact)
+
+
+def _restored_capital(newest: Newest) -> Aggregate:
+    return capital.restore(newest.fact, newest.version)
 
 
 def _evolved_interest(
@@ -175,6 +184,7 @@ KINDS: Final[dict[str, Kind]] = {
     "customer": Kind(customer.evolve, _restored_customer),
     "transaction": Kind(labels.evolve, _restored_labels),
     "ledger": Kind(_evolved_periods, _restored_periods),
+    "bank": Kind(_evolved_capital, _restored_capital),
     "business": Kind(_evolved_days, _restored_days),
     "interest": Kind(_evolved_interest, _restored_interest),
     # Their streams end with a currency, of which each type of account has one plan.

@@ -53,6 +53,10 @@ class DemoBank(msgspec.Struct, frozen=True):
     corrections: list[Correction]
     late_entries: list[LateEntry]
 
+    @property
+    def first_day(self) -> dt.date:
+        return _days_until(self.today)[0]
+
     def fingerprint(self) -> str:
         """The SHA-256 of everything in it: equal for two banks that are the same in every fact."""
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()

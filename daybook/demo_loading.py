@@ -7,6 +7,7 @@ days again and finds by the keys what is already there; the last one keeps what 
 import datetime as dt
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ import psycopg
 
 from application import accounts, corrections
 from application.books import Command
+from application.capital import pay_capital_in
 from application.commands import SYSTEM, Actor, Details
 from application.keyring import Keyring
 from application.loss_rates import set_loss_rates
@@ -26,6 +28,7 @@ from daybook.demo_loans import LIVED_DAYS, STATES, DemoLoan, commands_of
 from daybook.demo_people import CUSTOMERS, Person
 from daybook.loading import Told, answered, ask, fresh_ids, register, told
 from domain.banking_calendar import WEEKENDS, Calendar
+from domain.capital import PaidInto
 from domain.customer import Role
 from domain.loans.loss_rates import LossRates
 from domain.money import decimal_of
@@ -40,6 +43,11 @@ STAFF: Final[dict[Role, str]] = {
     "auditor": "demo-auditor",
     "compliance": "demo-compliance",
 }
+CAPITAL: Final[tuple[tuple[PaidInto, int], ...]] = (
+    ("vault", 1_000_000),
+    ("central_bank", 3_900_000),
+    ("nostro", 100_000),
+)
 QUERY_KEPT: Final = "SELECT request FROM commands WHERE principal = %s AND key = %s"
 
 
@@ -158,6 +166,7 @@ class _Loading:
 
     async def all_of(self, bank: DemoBank) -> Shown:
         """Staff, customers, accounts, the days as they were played, and what came after them."""
+        await self._capitalise(bank)
         await self._register(bank.people)
         await self._open(bank.people)
         await self._post(bank.steps)
@@ -201,6 +210,15 @@ class _Loading:
             for person in bank.people
             if person.part == "ordinary"
         ]
+
+    async def _capitalise(self, bank: DemoBank) -> None:
+        """The owners have founded the bank on the first day: notes for the machines, the rest in accounts."""
+        details = Details(
+            description="Capital paid in", booking_date=bank.first_day, reason="foundation"
+        )
+        for paid_into, amount in CAPITAL:
+            asked = ask(f"demo-capital-{paid_into}")
+            await self.one(pay_capital_in(asked, Decimal(amount), CURRENCY, paid_into, details))
 
     async def _register(self, people: list[Person]) -> None:
         names: list[tuple[str, Role]] = [(name, role) for role, name in STAFF.items()]

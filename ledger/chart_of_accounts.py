@@ -50,6 +50,7 @@ LOAN_OVERPAYMENTS: Final = 2420
 TAX_WITHHELD: Final = 2510
 DEFERRED_LOAN_FEES: Final = 2610
 SUSPENSE: Final = 2910
+SHARE_CAPITAL: Final = 3010
 RETAINED_EARNINGS: Final = 3910
 LOAN_INTEREST_INCOME: Final = 4110
 OVERDRAFT_INTEREST_INCOME: Final = 4120
@@ -98,7 +99,7 @@ CHART: Final[dict[int, LedgerAccount]] = {
         LedgerAccount(TAX_WITHHELD, "Tax withheld", "liability"),
         LedgerAccount(DEFERRED_LOAN_FEES, "Fees for making loans, deferred", "liability", True),
         LedgerAccount(SUSPENSE, "Suspense, owed to somebody", "liability", True),
-        LedgerAccount(3010, "Share capital", "equity"),
+        LedgerAccount(SHARE_CAPITAL, "Share capital", "equity"),
         LedgerAccount(RETAINED_EARNINGS, "Retained earnings", "equity"),
         LedgerAccount(LOAN_INTEREST_INCOME, "Interest income from loans", "income"),
         LedgerAccount(OVERDRAFT_INTEREST_INCOME, "Interest income from overdrafts", "income"),

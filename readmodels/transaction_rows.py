@@ -37,6 +37,7 @@ from domain.bills.bill_movements import (
     FeeRefunded,
 )
 from domain.bills.biller import BillerSettled, GatewayFeeCharged, RefundLost, RefundRepaid
+from domain.capital import CapitalPaidIn
 from domain.facts import Fact
 from domain.labels import Labelled
 from domain.loans import loan_facts as loans
@@ -81,6 +82,7 @@ KINDS: Final[dict[type[Fact], str]] = {
     RefundUnclaimed: "refund_unclaimed",
     RefundClaimed: "refund_claimed",
     UnclaimedTakenBack: "bill_refund_taken_back",
+    CapitalPaidIn: "capital_paid_in",
     YearEnded: YEAR_END,
     loans.Disbursed: "loan_disbursement",
     loans.Repaid: "loan_repayment",

@@ -16,6 +16,7 @@ from api import (
     billers,
     bills,
     business_days,
+    capital,
     clearing,
     erasure,
     explanations,
@@ -113,6 +114,7 @@ AREAS: Final = (
             *periods.HANDLERS,
             *business_days.HANDLERS,
             *clearing.HANDLERS,
+            *capital.HANDLERS,
         ],
     ),
     Area(

@@ -192,6 +192,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/ledger/periods/{period}/reopen"): Rule(COMPLIANCE),
     ("GET", "/ledger/periods"): Rule(STAFF),
     ("GET", "/ledger/periods/{period}"): Rule(STAFF),
+    ("POST", "/ledger/capital"): Rule(COMPLIANCE),
     ("GET", "/ledger/business-days"): Rule(STAFF),
     ("GET", "/ledger/balance-sheet"): Rule(STAFF),
     ("GET", "/ledger/income-statement"): Rule(STAFF),

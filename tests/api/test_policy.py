@@ -69,6 +69,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/users/{user_id}/legal-hold": {"reason": "a reason"},
     "/users/{user_id}/legal-hold/lift": {"reason": "a reason"},
     "/logout": {},
+    "/ledger/capital": {"amount": 100, "reason": "a reason"},
     "/bills/{bill_id}/dispute": {"reason": "a reason"},
     "/bills/{bill_id}/end-dispute": {"reason": "a reason", "upheld": False},
     "/bills/payments/{payment_id}/refund": {"reason": "a reason"},

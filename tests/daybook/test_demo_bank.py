@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import hashlib
+import itertools
 import os
 import signal
 import subprocess
@@ -82,9 +83,9 @@ def _facts(log: list[Recorded]) -> str:
             recorded.event, recorded_at=dt.datetime.min, command_hash=None
         )
         if isinstance(event.fact, Registered):
-            # Sealed under a key that chance has drawn.
+            # Sealed under a key that chance has drawn, and asked for by names digested with another.
             fact = Registered(role=event.fact.role)
-            event = msgspec.structs.replace(event, fact=fact)
+            event = msgspec.structs.replace(event, fact=fact, command_hash=None)
         digest.update(f"{recorded.originator_id} {event.fact.TAG} ".encode())
         digest.update(msgspec.json.encode(event))
     return digest.hexdigest()
@@ -369,3 +370,20 @@ def test_staff_and_customers_can_sign_in_by_name(module_database: str, loaded: L
     assert {roles[keyring.claim_of("username", name)]: name for name in STAFF.values()} == STAFF
     assert roles[keyring.claim_of("username", loaded.shown.username)] == "user"
     assert len(roles) == 204
+
+
+def test_the_vault_never_holds_less_than_nothing(log: list[Recorded]) -> None:
+    """Nor do the bank's accounts elsewhere: on no day, as it was booked."""
+    by_day: dict[tuple[int, dt.date], int] = defaultdict(int)
+    for recorded in log:
+        for posting in recorded.event.entry:
+            signed = posting.amount if posting.side == "D" else -posting.amount
+            by_day[posting.ledger_account, recorded.event.booking_date] += signed
+
+    for account in (1010, 1110, 1120):
+        days = sorted(day for code, day in by_day if code == account)
+        balances = list(itertools.accumulate(by_day[account, day] for day in days))
+        assert balances, account
+        assert min(balances) >= 0, account
+    capital = trial_balance(r.event.entry for r in log if r.originator_id == "bank-capital")
+    assert {line.ledger_account: line.balance for line in capital}[3010] == 500_000_000

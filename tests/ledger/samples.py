@@ -98,6 +98,8 @@ from domain.bills.registration import (
     RegistrationStopped,
 )
 from domain.business_days import EndBegun, Ended, StepTotals
+from domain.capital import CapitalPaidIn
+from domain.capital import evolve as evolve_capital
 from domain.customer import (
     DetailsChanged,
     Erased,
@@ -118,6 +120,7 @@ from domain.work_items import Difference, WorkItemFact, WorkItemOpened, WorkItem
 from domain.work_items import evolve as evolve_work_item
 from ledger.bill_posting_rules import entry_for_bill
 from ledger.biller_posting_rules import entry_for_biller
+from ledger.capital_rules import capital_entry
 from ledger.clearing_rules import entry_for_work_item
 from ledger.interest_rules import interest_entry
 from ledger.journal import Entry, JournalEvent, Recorded, mirrored
@@ -356,6 +359,9 @@ BILL_FACTS: tuple[Fact, ...] = (
     RegistrationMade(link=LINK),
     RegistrationChanged(link=msgspec.structs.replace(LINK, nickname=None, account_id=None)),
     RegistrationStopped(link=msgspec.structs.replace(LINK, status="ended")),
+    CapitalPaidIn(
+        amount=2500, currency="EUR", paid_into="vault", totals={"EUR": 10_000, "CZK": 500}
+    ),
 )
 
 GATEWAY_FACTS: tuple[Fact, ...] = (
@@ -389,6 +395,7 @@ STREAMS = {
     "bill": "bill-5",
     "autopay": "autopay-9",
     "registration": "registration-6",
+    "capital": "bank-capital",
     "interest": "interest-456",
     "rate-plan": "rate-plan-savings-EUR",
     "loss-rates": "loss-rates",
@@ -410,6 +417,8 @@ def _entry(fact: Fact) -> Entry:
         return entry_for_biller(fact, "biller-3")
     if isinstance(fact, InterestFact):
         return interest_entry(fact, "interest-456")
+    if isinstance(fact, CapitalPaidIn):
+        return capital_entry(fact, evolve_capital(None, fact))
     if isinstance(fact, WorkItemFact):
         return entry_for_work_item(fact, evolve_work_item(None, fact, 4))
     return entry_for(fact, "account-456", TERMS) if isinstance(fact, Movement) else ()
