@@ -1,5 +1,6 @@
 """Power cuts: the data of Postgres lie in a folder that forgets what was not synced."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from application import clock
@@ -96,7 +98,12 @@ class CuttablePostgres(DurablePostgres):
     def cut(self, seed: int, share: float) -> tuple[int, int]:
         """Cut the power: first the disk is gone, then the server."""
         postmaster = self.postmaster
+        children = psutil.Process(postmaster).children()
         cut = self._mount.cut(seed, share)
+        # One that waits for what another held, when its disk went, would wait for ever.
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
         self.kill_process(postmaster)
         return cut
 
