@@ -34,17 +34,19 @@ LOGIN: Final = (
     """-d '{{"username": "{username}", "password": "{password}"}}' """
     """| sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/')"""
 )
+# With a line feed after each answer, which has none of its own.
+CURL: Final = r"curl -s -w '\n'"
 TRANSFER: Final = (
-    'curl -s {address}/v1/transactions/create -H "Authorization: Bearer $TOKEN" '
+    CURL + ' {address}/v1/transactions/create -H "Authorization: Bearer $TOKEN" '
     "-H 'Idempotency-Key: my-first' -H 'Content-Type: application/json' "
     """-d '{{"source_account_id": {account}, "destination_account_id": {friend}, """
     """"amount": 12.50, "description": "Lunch"}}'"""
 )
 BALANCE: Final = (
-    'curl -s "{address}/v1/accounts/{account}/balance{moment}" -H "Authorization: Bearer $TOKEN"'
+    CURL + ' "{address}/v1/accounts/{account}/balance{moment}" -H "Authorization: Bearer $TOKEN"'
 )
 TRIAL_BALANCE: Final = (
-    'curl -s {address}/v1/ledger/trial-balance -H "Authorization: Bearer {auditor}"'
+    CURL + ' {address}/v1/ledger/trial-balance -H "Authorization: Bearer {auditor}"'
 )
 
 

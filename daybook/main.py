@@ -86,39 +86,41 @@ def parser() -> argparse.ArgumentParser:
     daybook.add_argument("--version", action="version", version=f"daybook {version('daybook')}")
     commands = daybook.add_subparsers(metavar="COMMAND", required=True)
 
-    serve = commands.add_parser("serve", help="migrate, start the API and the projector")
+    serve = _added(commands, "serve", "migrate, start the API and the projector")
     _add_data(serve)
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     serve.add_argument("--port", type=_port, default=PORT, help=f"{PORT} unless given")
     serve.add_argument("--workers", type=int, default=1, help="processes that serve as one")
     serve.set_defaults(run=_later("daybook.serve", "run"))
 
-    demo = commands.add_parser("demo", help="serve with a living bank in it, and say what to try")
+    demo = _added(commands, "demo", "serve with a living bank in it, and say what to try")
     _add_data(demo)
     demo.add_argument("--port", type=_port, default=PORT, help=f"{PORT} unless given")
     demo.add_argument("--check", action="store_true", help="ask it a few things, and end")
     demo.set_defaults(run=_later("daybook.demo", "run"))
 
-    migrate = commands.add_parser("migrate", help="bring the database up to date")
+    migrate = _added(commands, "migrate", "bring the database up to date")
     _add_data(migrate)
     migrate.set_defaults(run=_later("daybook.upkeep", "run_migrate"))
 
-    rebuild = commands.add_parser("rebuild", help="build the read models again from the log")
+    rebuild = _added(commands, "rebuild", "build the read models again from the log")
     _add_data(rebuild)
     rebuild.add_argument("view", nargs="?", metavar="VIEW", help="one of them; all unless given")
     rebuild.set_defaults(run=_later("daybook.upkeep", "run_rebuild"))
 
-    project = commands.add_parser("project", help="keep the read models current")
+    project = _added(commands, "project", "keep the read models current")
     _add_data(project)
     project.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
     project.set_defaults(run=_later("daybook.upkeep", "run_project"))
 
-    seal = commands.add_parser("seal", help="sign the head of the log as it moves")
+    seal = _added(commands, "seal", "sign the head of the log as it moves")
     _add_data(seal)
     seal.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
     seal.set_defaults(run=_later("daybook.evidence.command", "run_seal"))
-    check = commands.add_parser(
-        "restore-check", help="after a restore: destroy again the keys of those who were erased"
+    check = _added(
+        commands,
+        "restore-check",
+        "after a restore: destroy again the keys of those who were erased",
     )
     _add_data(check)
     check.set_defaults(run=_later("daybook.restore_check", "run"))
@@ -142,9 +144,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    importing = commands.add_parser("import", help="bring another bank's books in")
+    importing = _added(commands, "import", "bring another bank's books in")
     banks = importing.add_subparsers(metavar="BANK", required=True)
-    berka = banks.add_parser("berka", help="the Berka bank: gzip CSV files of PKDD'99")
+    berka = _added(banks, "berka", "the Berka bank: gzip CSV files of PKDD'99")
     _add_data(berka)
     berka.add_argument(
         "folder", metavar="DIR", type=Path, help="where account.csv.gz and so on are"
@@ -154,7 +156,7 @@ def _add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def _add_statements(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    statements = commands.add_parser("statements", help="a month's statement of every account")
+    statements = _added(commands, "statements", "a month's statement of every account")
     _add_data(statements)
     statements.add_argument("--month", required=True, metavar="YYYY-MM", help="the month stated")
     statements.add_argument(
@@ -168,7 +170,7 @@ def _add_statements(commands: "argparse._SubParsersAction[argparse.ArgumentParse
 
 
 def _add_end_of_day(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    ending = commands.add_parser("end-of-day", help="what falls due on a business day, once")
+    ending = _added(commands, "end-of-day", "what falls due on a business day, once")
     _add_data(ending)
     ending.add_argument(
         "date",
@@ -189,9 +191,9 @@ def _add_end_of_day(commands: "argparse._SubParsersAction[argparse.ArgumentParse
 
 
 def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    audit = commands.add_parser("audit", help="prove the books")
+    audit = _added(commands, "audit", "prove the books")
     actions = audit.add_subparsers(metavar="ACTION", required=True)
-    export = actions.add_parser("export", help="write the log, or the books, to a file")
+    export = _added(actions, "export", "write the log, or the books, to a file")
     _add_data(export)
     export.add_argument("--format", choices=EXPORT_FORMATS, default=EXPORT_FORMATS[0])
     export.add_argument(
@@ -199,11 +201,9 @@ def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     export.add_argument("file", metavar="FILE", type=Path, help="where to; - is standard output")
     export.set_defaults(run=_later("daybook.audit", "run_export"))
-    verifier = actions.add_parser("verifier", help="print the program that checks an export")
+    verifier = _added(actions, "verifier", "print the program that checks an export")
     verifier.set_defaults(run=_later("daybook.audit", "run_verifier"))
-    verify = actions.add_parser(
-        "verify", help="hold the log against itself, and the views against it"
-    )
+    verify = _added(actions, "verify", "hold the log against itself, and the views against it")
     _add_data(verify)
     verify.add_argument("--certificate", metavar="FILE", type=Path, help="what was found, as JSON")
     verify.add_argument("--repair", action="store_true", help="rebuild views that differ")
@@ -214,18 +214,16 @@ def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    keys = commands.add_parser("keys", help="the keys that sign checkpoints, and that wrap keys")
+    keys = _added(commands, "keys", "the keys that sign checkpoints, and that wrap keys")
     actions = keys.add_subparsers(metavar="ACTION", required=True)
     for name, rotate, said in (
         ("show", False, "print the public keys, the one that signs first"),
         ("rotate", True, "sign with a fresh key from now on; old ones verify for ever"),
     ):
-        action = actions.add_parser(name, help=said)
+        action = _added(actions, name, said)
         _add_data(action)
         action.set_defaults(run=_later("daybook.evidence.command", "run_keys"), rotate=rotate)
-    kek = actions.add_parser(
-        "rotate-kek", help="wrap the keys of persons with another key-encryption key"
-    )
+    kek = _added(actions, "rotate-kek", "wrap the keys of persons with another key-encryption key")
     _add_data(kek)
     step = kek.add_mutually_exclusive_group()
     step.add_argument("--prepare", action="store_true", help="put a key in the file, for all hosts")
@@ -234,7 +232,7 @@ def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _add_witness(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    witness = commands.add_parser("witness", help="countersign another's log, that it only grew")
+    witness = _added(commands, "witness", "countersign another's log, that it only grew")
     witness.add_argument("--url", required=True, help="where the bank's API is")
     witness.add_argument("--key", required=True, type=Path, metavar="FILE", help="the log's keys")
     witness.add_argument("--folder", required=True, type=Path, help="what was seen is kept here")
@@ -245,11 +243,9 @@ def _add_witness(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _add_staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    staff = commands.add_parser("staff", help="those who work at the bank")
+    staff = _added(commands, "staff", "those who work at the bank")
     actions = staff.add_subparsers(metavar="ACTION", required=True)
-    add = actions.add_parser(
-        "add", help="add one; the password is DAYBOOK_STAFF_PASSWORD, or asked for"
-    )
+    add = _added(actions, "add", "add one; the password is DAYBOOK_STAFF_PASSWORD, or asked for")
     _add_data(add)
     add.add_argument("username", metavar="USERNAME")
     add.add_argument("--role", required=True, choices=STAFF_ROLES)
@@ -258,9 +254,7 @@ def _add_staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_reconcile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    reconcile = commands.add_parser(
-        "reconcile", help="compare a gateway's settlement file with the log"
-    )
+    reconcile = _added(commands, "reconcile", "compare a gateway's settlement file with the log")
     _add_data(reconcile)
     reconcile.add_argument("gateway", metavar="GATEWAY", help="as billers name it")
     reconcile.add_argument("date", metavar="DATE", type=_date, help="the day of the file")
@@ -273,8 +267,10 @@ def _add_reconcile(commands: "argparse._SubParsersAction[argparse.ArgumentParser
 def _add_gateway_simulator(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
 ) -> None:
-    simulator = commands.add_parser(
-        "gateway-simulator", help="a payment gateway to try the bank against, hostile on request"
+    simulator = _added(
+        commands,
+        "gateway-simulator",
+        "a payment gateway to try the bank against, hostile on request",
     )
     simulator.add_argument("--port", type=_port, default=GATEWAY_PORT, help="0 takes any")
     simulator.add_argument(
@@ -299,7 +295,7 @@ def _add_gateway_simulator(
 
 
 def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    bench = commands.add_parser("bench", help="measure everything, beside pgbench")
+    bench = _added(commands, "bench", "measure everything, beside pgbench")
     _add_data(bench)
     bench.add_argument("--quick", action="store_true", help="a small bank, one short round each")
     bench.add_argument(
@@ -314,6 +310,13 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="a part; its page goes to the data folder",
     )
     bench.set_defaults(run=_later("daybook.bench.run", "run"))
+
+
+def _added(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+) -> argparse.ArgumentParser:
+    """A command, which says what it does in the list of them and at the head of its own help."""
+    return commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
 
 
 def _add_data(command: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 """`daybook serve`: Postgres, migrations, the projector, and the API in one or several processes."""
 
 import argparse
+import errno
 import os
 import socket
 import sys
@@ -164,7 +165,10 @@ def _listening(host: str, port: int) -> socket.socket:
             raise
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ServeError(f"cannot listen on {host}:{port}: {reason}") from None
+        advice = ""
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            advice = "\nAnother program listens there; --port names another port."
+        raise ServeError(f"cannot listen on {host}:{port}: {reason}{advice}") from None
     listener.setblocking(False)
     return listener
 

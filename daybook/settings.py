@@ -317,7 +317,8 @@ def _secret_key(value: str | None, environment: Environment, data: Path) -> str:
             value = _kept_secret_key(data)
         except OSError as error:
             raise SettingsError(
-                f"DAYBOOK_SECRET_KEY is not set and cannot be kept in {source}: {error.strerror}"
+                f"the data folder {data} cannot be written to: {error.strerror}\n"
+                "--data or DAYBOOK_DATA names another folder."
             ) from None
     if len(value) < SECRET_KEY_CHARACTERS_MIN:
         raise SettingsError(

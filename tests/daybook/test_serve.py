@@ -1,5 +1,6 @@
 """`daybook serve` as a process: it comes up whole, ends in order, and leaves nothing behind."""
 
+import argparse
 import contextlib
 import re
 import signal
@@ -14,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from daybook.main import parser
 from tests.postgres_programs import linux
 from tests.serve_process import PASSWORD, Command, Server
 
@@ -146,6 +148,7 @@ def test_a_worker_that_dies_is_replaced(daybook: Command) -> None:
         (("serve",), {"DAYBOOK_CURRENCY": "XXQ"}, "DAYBOOK_CURRENCY must be"),
         (("serve", "--workers", "0"), {}, "--workers must be from 1"),
         (("serve", "--host", "256.0.0.1"), {}, "cannot listen on 256.0.0.1"),
+        (("serve", "--data", "/proc/nowhere"), {}, "/proc/nowhere cannot be written to"),
         (("migrate",), {"DAYBOOK_DATABASE_URL": "host=127.0.0.1 port=1"}, "cannot connect"),
         (
             ("staff", "add", "tom", "--role", "teller"),
@@ -175,7 +178,9 @@ def test_a_port_that_is_taken_is_said_before_anything_is_started(
         _, error = process.communicate(timeout=60)
 
     assert process.returncode == 2
-    assert re.fullmatch(r"daybook: cannot listen on 127.0.0.1:\d+: Address already in use\n", error)
+    first, second = error.splitlines()
+    assert re.fullmatch(r"daybook: cannot listen on 127.0.0.1:\d+: Address already in use", first)
+    assert second == "daybook: Another program listens there; --port names another port."
     assert not (data / "postgres").exists()
 
 
@@ -210,6 +215,23 @@ def test_a_teller_is_added_here_and_signs_in_there(daybook: Command) -> None:
     assert client.get("/profile").json()["role"] == "teller"
     client.close()
     server.end()
+
+
+def test_every_command_says_what_it_does_at_the_head_of_its_help() -> None:
+    seen: list[str] = []
+
+    def look(commands: argparse.ArgumentParser, path: str) -> None:
+        for action in commands._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for name, command in action.choices.items():
+                    if name not in ("worker", "watch"):  # started by `serve`, and not listed
+                        seen.append(f"{path} {name}")
+                        assert (command.description or "").endswith("."), seen[-1]
+                        look(command, seen[-1])
+
+    look(parser(), "daybook")
+
+    assert "daybook audit export" in seen
 
 
 def test_help_comes_at_once() -> None:
