@@ -83,7 +83,7 @@ def open_amounts(loan: Loan, on: dt.date) -> dict[Component, int]:
 def pause(loan: Loan, first: dt.date, last: dt.date, on: dt.date) -> list[Dated]:
     """Days on which nothing counts as late. What falls due on them stays due."""
     course = _begun(loan, on)
-    earliest = max(on, *(each.last for each in loan.terms.pauses), on)
+    earliest = max([on, *(each.last + DAY for each in loan.terms.pauses)])
     if not earliest <= first <= last or (last - first).days >= PAUSE_DAYS_MAX:
         raise DateOutOfRange(
             field="pause",

@@ -77,6 +77,14 @@ def test_days_of_a_pause_do_not_count() -> None:
     assert book.current.figures.penalties == 20_00
 
 
+def test_no_day_is_paused_twice() -> None:
+    book = lent()
+    assert done(book, Act(0, "pause", 28), BEGAN)
+
+    assert not done(book, Act(28, "pause", 0), BEGAN + 28 * DAY)
+    assert done(book, Act(29, "pause", 0), BEGAN + 29 * DAY)
+
+
 def test_what_is_paid_in_advance_is_held_and_pays_the_next_instalment() -> None:
     book = lent()
     assert done(book, Act(10, "repay", 3_200_00, "hold"), BEGAN + 10 * DAY)
