@@ -31,10 +31,11 @@ from daybook.postgres_programs import (
     ends_with_us,
     find_identity,
     find_programs,
+    has_library,
     major_version,
     reachable_programs,
 )
-from daybook.postgres_settings import SETTINGS, THROW_AWAY
+from daybook.postgres_settings import SETTINGS, THROW_AWAY, WARMING, WARMING_LIBRARY
 
 DATABASE = "daybook"
 SUPERUSER = "postgres"
@@ -84,7 +85,8 @@ def embedded_postgres(
         folder = data / "postgres"
         _end_orphan(folder)
         _make_data_folder(folder, programs, identity, durable)
-        settings = {**SETTINGS, **({} if durable else THROW_AWAY), **(overrides or {})}
+        warming = WARMING if has_library(programs, WARMING_LIBRARY) else {}
+        settings = {**SETTINGS, **(warming if durable else THROW_AWAY), **(overrides or {})}
         with (
             _socket_folder(data, identity) as sockets,
             _server(folder, programs, identity, sockets, settings) as conninfo,

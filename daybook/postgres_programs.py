@@ -71,6 +71,12 @@ def _has_programs(folder: Path) -> bool:
     return all(os.access(folder / name, os.X_OK) for name in ("initdb", "postgres"))
 
 
+def has_library(programs: Path, name: str) -> bool:
+    """Whether the server can load a library by that name: as Debian lays them out, or as the wheel does."""
+    folder = programs.parent / "lib"
+    return any((place / f"{name}.so").is_file() for place in (folder, folder / "postgresql"))
+
+
 def major_version(programs: Path, identity: Identity) -> int:
     """Answer the major version (15, 18, ...) that `postgres --version` states."""
     said = _probe([*identity.prefix, str(programs / "postgres"), "--version"])

@@ -38,3 +38,6 @@ THROW_AWAY: Mapping[str, str] = {
     "wal_compression": "off",  # it would take most of the time of CREATE DATABASE
     "autovacuum": "off",
 }
+# Where the server has it: it notes which pages are in its buffers, and reads them again at the next start.
+WARMING_LIBRARY = "pg_prewarm"
+WARMING: Mapping[str, str] = {"shared_preload_libraries": WARMING_LIBRARY}

@@ -13,7 +13,7 @@ import pytest
 
 from daybook import embedded_postgres as launcher
 from daybook.embedded_postgres import embedded_postgres
-from daybook.postgres_programs import EmbeddedPostgresError
+from daybook.postgres_programs import EmbeddedPostgresError, find_programs, has_library
 from daybook.postgres_settings import shared_buffers
 from tests.postgres_programs import (
     PROGRAM,
@@ -346,6 +346,51 @@ def test_an_older_postgres_takes_the_same_settings(tmp_path: Path) -> None:
         version = setting(conninfo, "server_version")
 
     assert version.startswith("15.")
+
+
+def test_what_was_in_the_buffers_is_read_again_at_the_next_start_where_the_server_can(
+    tmp_path: Path,
+) -> None:
+    debian = Path("/usr/lib/postgresql/15/bin")
+    if not has_library(debian, "pg_prewarm") or not has_library(debian, "pg_buffercache"):
+        pytest.skip("there is no Postgres 15 with pg_prewarm here")
+    # Nor does anything else read the table.
+    still = {"autovacuum": "off"}
+    with embedded_postgres(tmp_path, pg_bin=debian, overrides=still) as conninfo:
+        write(conninfo)
+        assert kept(conninfo) == 1000
+
+    with (
+        embedded_postgres(tmp_path, pg_bin=debian, overrides=still) as conninfo,
+        psycopg.connect(conninfo, autocommit=True) as connection,
+    ):
+        connection.execute("CREATE EXTENSION pg_buffercache")
+        deadline = time.monotonic() + 60
+        while not (pages := buffered(connection, "kept")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    assert pages > 0
+
+
+def buffered(connection: psycopg.Connection, table: str) -> int:
+    """How many pages of a table, which nobody reads, are in the buffers."""
+    row = connection.execute(
+        "SELECT count(*) FROM pg_buffercache WHERE relfilenode = pg_relation_filenode(%s::regclass)",
+        [table],
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_server_that_cannot_warm_its_buffers_starts_all_the_same(tmp_path: Path) -> None:
+    programs = find_programs()
+    if has_library(programs, "pg_prewarm"):
+        pytest.skip("the server found here can")
+
+    with embedded_postgres(tmp_path) as conninfo:
+        loaded = setting(conninfo, "shared_preload_libraries")
+
+    assert loaded == ""
 
 
 @pytest.mark.parametrize(
