@@ -132,7 +132,11 @@ def kept_server(settings: Settings) -> Iterator[Databases]:
         server = settings.database_url
         if server is None:
             folder = settings.data / "bench" / "kept"
-            server = stack.enter_context(embedded_postgres(folder, pg_bin=settings.pg_bin))
+            # Its buffers are cold after each start, also where the server could warm them.
+            cold = {"shared_preload_libraries": ""}
+            server = stack.enter_context(
+                embedded_postgres(folder, pg_bin=settings.pg_bin, overrides=cold)
+            )
         check_server(server)
         yield Databases(server)
 

@@ -3,7 +3,7 @@
 The largest has ten million journal lines of 100,000 accounts, the others a tenth and a hundredth of
 both; one transfer in fifty was booked up to 90 days late. They are made once and kept, and the late and
 the new transfers of each run are added to them. Everything is asked of the read models directly, one
-question at a time.
+question at a time: first of a server that was just started, whose buffers are cold, then of warm ones.
 """
 
 import asyncio
@@ -12,7 +12,8 @@ import hashlib
 import itertools
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -27,6 +28,7 @@ from daybook.bench.databases import Databases, count, settle, sizes
 from daybook.bench.figures import Measured, Scale, percentile_ms
 from daybook.bench.projecting import catch_up, projector
 from daybook.bench.reads import HEAD, LINES, Kind, ask_balance, questions, timed
+from daybook.bench.reads import Question as Asked
 from daybook.bench.workload import (
     LATE_DAYS_MAX,
     Past,
@@ -39,6 +41,7 @@ from daybook.bench.workload import (
 from domain.statement import LETTERHEAD
 from migrations.runner import read_migrations
 from readmodels.moments import Moment
+from readmodels.rebuild import rebuild
 from readmodels.statements.account_statement import account_statement
 from readmodels.statements.canonical import Bank
 from readmodels.statements.renderings import Format, render
@@ -56,23 +59,30 @@ MONTHS: Final = f"""
       FROM readmodels.journal_lines WHERE account_id IS NOT NULL
      GROUP BY 1, 2 ORDER BY abs(count(*) - {ENTRIES}), 1, 2 LIMIT 20
 """
-BALANCES: Final = (
-    Kind("balance as of a day", False, True, False),
-    Kind("balance known at a position", False, False, True),
-    Kind("balance, both", False, True, True),
-)
+BALANCES: Final = {
+    kind.name: kind
+    for kind in (
+        Kind("balance as of a day", False, True, False),
+        Kind("balance known at a position", False, False, True),
+        Kind("balance, both", False, True, True),
+    )
+}
+JSON: Final = "statement, json"
+PDF: Final = "statement, pdf"
+TRIAL_BALANCE: Final = "trial balance"
+# Of a hundred readings, so many are of each kind of question.
+SHARES: Final = {**dict.fromkeys(BALANCES, 100), JSON: 20, PDF: 5, TRIAL_BALANCE: 10}
+# What is also asked of a server that was just started; a PDF takes as long to set as its page to read.
+COLD: Final = (*BALANCES, JSON, TRIAL_BALANCE)
+COLD_READINGS: Final = 20
 # What may cost more with more lines than their logarithm does, may not be here.
-GROWING: Final = (
-    *(f"years.{kind.name}" for kind in BALANCES),
-    "years.statement, json",
-    "years.trial balance",
-)
-# Of a hundred readings, so many are of statements of the form.
-FORMS: Final[tuple[tuple[Format, int], ...]] = (("json", 20), ("pdf", 5))
+GROWING: Final = tuple(f"years.{name}" for name in COLD)
 BANK: Final = Bank(LETTERHEAD.name, LETTERHEAD.bic, LETTERHEAD.address, LETTERHEAD.contact)
 
-
+Connection: TypeAlias = psycopg.AsyncConnection[Any]
 Question: TypeAlias = Callable[[], Awaitable[object]]
+# An account, and the first day of a month of it.
+Month: TypeAlias = tuple[int, dt.date]
 
 
 class History(msgspec.Struct, frozen=True):
@@ -87,15 +97,28 @@ class History(msgspec.Struct, frozen=True):
         return f"{self.lines:,} lines"
 
 
-def measure(databases: Databases, scale: Scale) -> list[Measured]:
-    """Every figure of each size, and how those of the largest compare with those of the smallest."""
+def measure(
+    opened: Callable[[], AbstractContextManager[Databases]], scale: Scale
+) -> Iterator[list[Measured]]:
+    """The figures of each size, and how those of the largest compare with those of the smallest.
+
+    `opened` starts the server that keeps the banks: once to make a bank, once for each question that is
+    asked of cold buffers, and once for all that is asked of warm ones.
+    """
     figures: list[Measured] = []
     for lines in scale.histories:
-        history = _history(databases, lines)
-        figures += asyncio.run(_reads(history, scale))
-        figures += _late_and_new(history, scale)
-        figures += _disk(history)
-    return [*figures, *_growth(figures, scale)]
+        with opened() as databases:
+            months = _months(_history(databases, lines).conninfo)
+        cold = []
+        for name in COLD:
+            with opened() as databases:
+                cold.append(asyncio.run(_cold(_history(databases, lines), name, months)))
+        with opened() as databases:
+            history = _history(databases, lines)
+            warm = asyncio.run(_warm(history, months, scale))
+            yield [*warm, *cold, *_late_and_new(history, scale), *_disk(history)]
+        figures += warm
+    yield _growth(figures, scale)
 
 
 def _history(databases: Databases, lines: int) -> History:
@@ -113,8 +136,8 @@ def _history(databases: Databases, lines: int) -> History:
     def fill(conninfo: str) -> None:
         uvloop.run(found_bank(conninfo, past, passing_keyring(conninfo)))
         uvloop.run(write_past(conninfo, past))
-        with projector(conninfo):
-            catch_up(conninfo)
+        # In one go, with the indexes made at the end: several times as quick as a projector.
+        rebuild(conninfo)
 
     schema = b"".join(migration.body for migration in read_migrations())
     mark = hashlib.sha256(schema + msgspec.json.encode(past)).hexdigest()
@@ -124,81 +147,121 @@ def _history(databases: Databases, lines: int) -> History:
 # --- Reading
 
 
-async def _reads(history: History, scale: Scale) -> list[Measured]:
-    head, today = count(history.conninfo, HEAD), history.past.last
-    chance = random.Random(7)
+def _months(conninfo: str) -> list[Month]:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        return connection.execute(MONTHS).fetchall()
+
+
+async def _cold(history: History, name: str, months: list[Month]) -> Measured:
+    """The first questions of one connection to a server that has nothing in its buffers."""
+    measured = _figure(history, name)
+    measured.key = measured.key.replace("years.", "cold.", 1)
+    measured.label = f"{name}, {history.is_named}, cold: the first {COLD_READINGS} after a start"
+    head = count(history.conninfo, HEAD)
+    async with await _connect(history) as connection:
+        await _round(measured, _questions(connection, history, head, name, months, COLD_READINGS))
+    return measured
+
+
+async def _warm(history: History, months: list[Month], scale: Scale) -> list[Measured]:
+    """Rounds of the same questions, after one that is not measured."""
+    head = count(history.conninfo, HEAD)
     figures = []
-    async with await psycopg.AsyncConnection.connect(
-        history.conninfo, autocommit=True, options=READ_OPTIONS
-    ) as connection:
-        for kind in BALANCES:
-            asked = list(questions(kind, False, history.past, head, scale.readings))
-            measured = _figure(history, kind.name)
+    async with await _connect(history) as connection:
+        for name, share in SHARES.items():
+            number = max(scale.readings * share // 100, 5)
+            asked = _questions(connection, history, head, name, months, number)
+            await _round(_figure(history, name), asked)
+            measured = _figure(history, name)
             for _ in range(scale.rounds):
-                _add(measured, await timed(connection, ask_balance, asked, today))
+                await _round(measured, asked)
             figures.append(measured)
+    return figures
 
-        months = await (await connection.execute(MONTHS)).fetchall()
-        statements = [_statement_of(connection, head, *month) for month in months]
-        for form, number in FORMS:
-            measured = _figure(history, f"statement, {form}")
-            chosen = itertools.islice(itertools.cycle(statements), number * scale.readings // 100)
-            figures.append(await _rounds(measured, scale, [each(form) for each in chosen]))
 
-        moments = [
-            Moment(
+def _questions(
+    connection: Connection,
+    history: History,
+    head: int,
+    name: str,
+    months: list[Month],
+    number: int,
+) -> list[Question]:
+    """So many questions of a name, the same ones each time."""
+    if name in BALANCES:
+        kind = BALANCES[name]
+        return [
+            _balance_of(connection, question, history.past.last)
+            for question in questions(kind, False, history.past, head, number)
+        ]
+    if name == TRIAL_BALANCE:
+        chance = random.Random(7)
+        return [
+            _trial_balance_of(
+                connection,
                 history.past.first + dt.timedelta(days=chance.randint(0, YEARS_DAYS)),
                 chance.randint(1, head),
                 head,
             )
-            for _ in range(max(scale.readings // 10, 5))
+            for _ in range(number)
         ]
-        asked_books = [_trial_balance_of(connection, moment) for moment in moments]
-        figures.append(await _rounds(_figure(history, "trial balance"), scale, asked_books))
-    return figures
+    form: Format = "json" if name == JSON else "pdf"
+    chosen = itertools.islice(itertools.cycle(months), number)
+    return [_statement_of(connection, head, *month, form) for month in chosen]
 
 
-def _statement_of(
-    connection: psycopg.AsyncConnection[Any], head: int, account_id: int, first: dt.date
-) -> Callable[[Format], Question]:
-    """The statement of a month, as known now, from the tables to the bytes of a form."""
-    last = (first + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
-
-    def in_form(form: Format) -> Question:
-        async def ask() -> object:
-            statement = await account_statement(
-                connection,
-                account_id,
-                bank=BANK,
-                booked_from=first,
-                booked_to=last,
-                moment=Moment(last, head, head),
-                holders=["A Holder"],
-            )
-            assert statement is not None, f"account {account_id} is in no view"
-            return render(statement, form)
-
-        return ask
-
-    return in_form
-
-
-def _trial_balance_of(connection: psycopg.AsyncConnection[Any], moment: Moment) -> Question:
+def _balance_of(connection: Connection, question: Asked, today: dt.date) -> Question:
     async def ask() -> object:
-        return await trial_balance(connection, moment)
+        return await timed(connection, ask_balance, [question], today)
 
     return ask
 
 
-async def _rounds(measured: Measured, scale: Scale, asked: list[Question]) -> Measured:
-    for _ in range(scale.rounds):
-        latencies = []
-        for question in asked:
-            began = time.monotonic()
-            await question()
-            latencies.append(time.monotonic() - began)
-        _add(measured, latencies)
-    return measured
+def _statement_of(
+    connection: Connection, head: int, account_id: int, first: dt.date, form: Format
+) -> Question:
+    """The statement of a month, as known now, from the tables to the bytes of a form."""
+    last = (first + dt.timedelta(days=32)).replace(day=1) - dt.timedelta(days=1)
+
+    async def ask() -> object:
+        statement = await account_statement(
+            connection,
+            account_id,
+            bank=BANK,
+            booked_from=first,
+            booked_to=last,
+            moment=Moment(last, head, head),
+            holders=["A Holder"],
+        )
+        assert statement is not None, f"account {account_id} is in no view"
+        return render(statement, form)
+
+    return ask
+
+
+def _trial_balance_of(connection: Connection, as_of: dt.date, known_at: int, head: int) -> Question:
+    async def ask() -> object:
+        return await trial_balance(connection, Moment(as_of, known_at, head))
+
+    return ask
+
+
+async def _connect(history: History) -> Connection:
+    return await psycopg.AsyncConnection.connect(
+        history.conninfo, autocommit=True, options=READ_OPTIONS
+    )
+
+
+async def _round(measured: Measured, asked: list[Question]) -> None:
+    latencies = []
+    for question in asked:
+        began = time.monotonic()
+        await question()
+        latencies.append(time.monotonic() - began)
+    rising = sorted(latencies)
+    measured.p50_ms.append(percentile_ms(rising, 0.5))
+    measured.p99_ms.append(percentile_ms(rising, 0.99))
+    measured.values.append(measured.p99_ms[-1])
 
 
 def _figure(history: History, name: str) -> Measured:
@@ -208,13 +271,6 @@ def _figure(history: History, name: str) -> Measured:
         label=f"{name}, {history.is_named}",
         unit="ms",
     )
-
-
-def _add(measured: Measured, latencies: Iterable[float]) -> None:
-    rising = sorted(latencies)
-    measured.p50_ms.append(percentile_ms(rising, 0.5))
-    measured.p99_ms.append(percentile_ms(rising, 0.99))
-    measured.values.append(measured.p99_ms[-1])
 
 
 # --- Late and new entries

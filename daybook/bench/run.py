@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -74,9 +75,9 @@ def bench(
     if only in (None, "years"):
         with kept_server(settings) as databases:
             results.machine = results.machine or machine(databases.server)
-            _say("(h) five years; made the first time, which takes long")
-            for measured in five_years.measure(databases, scale):
-                _add(results, [measured])
+        _say("(h) five years; made the first time, which takes long")
+        for measured in five_years.measure(partial(kept_server, settings), scale):
+            _add(results, measured)
     if only in (None, "end-of-day"):
         with measured_server(settings) as databases:
             results.machine = results.machine or machine(databases.server)
