@@ -238,6 +238,7 @@ CREATE TABLE readmodels.transactions (
     reference text,
     reverses bigint,
     reversed_by bigint,
+    reversed_amount bigint,
     -- From this position on, its category and tags are those of its labels.
     labelled_from bigint
 );

@@ -33,7 +33,8 @@ LINES: Final = """
            END,
            page.kind, page.source_account_id, page.destination_account_id, page.recorded_at,
            page.description, page.category, page.tags, page.counterparty, page.reference, page.reverses,
-           CASE WHEN page.reversed_by <= %(known_at)s THEN page.reversed_by END
+           CASE WHEN page.reversed_by <= %(known_at)s THEN page.reversed_by END,
+           CASE WHEN page.reversed_by <= %(known_at)s THEN page.reversed_amount END
       FROM readmodels.accounts a
      CROSS JOIN LATERAL (
            SELECT l.booked_through FROM readmodels.journal_lines l
@@ -79,7 +80,7 @@ OF_LINE: Final = """
 OF_TRANSACTION: Final = f"""
     t.kind, t.source_account_id, t.destination_account_id, t.recorded_at, t.description,
     {CATEGORY} AS category, {TAGS} AS tags, t.counterparty, t.reference, t.reverses,
-    t.reversed_by
+    t.reversed_by, t.reversed_amount
 """
 
 
@@ -110,6 +111,7 @@ class LineRow(msgspec.Struct, frozen=True):
     reference: str | None
     reverses: int | None
     reversed_by: int | None
+    reversed_amount: int | None
 
     @property
     def amount(self) -> int:

@@ -17,7 +17,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     whatever the currency of the transaction is.
 
     `text` is looked for in the description, whatever its case. `status`, `category` and `tag` are as
-    known at the moment.
+    known at the moment; reversed is what was reversed as a whole.
     """
 
     account_id: int | None = None
@@ -66,7 +66,7 @@ _CONDITIONS = {
     "booked_to": "t.booking_date <= %(booked_to)s",
     "text": "t.description ILIKE %(text)s",
 }
-_REVERSED = "coalesce(t.reversed_by <= %(known_at)s, false)"
+_REVERSED = "coalesce(t.reversed_by <= %(known_at)s AND t.reversed_amount >= t.amount, false)"
 
 
 def conditions(filters: Filters, parameters: dict[str, Any]) -> str:

@@ -120,8 +120,8 @@ class TransactionRows:
 
     def __init__(self) -> None:
         self.rows: list[str] = []
-        # The reversed transaction and the one that reverses it.
-        self.reversals: list[tuple[int, int]] = []
+        # The reversed transaction, the one that reverses it, and what that takes back.
+        self.reversals: list[tuple[int, int, int]] = []
         # The labelled transaction and the position from which it is; a row for each time.
         self.labelled: dict[int, int] = {}
         self.label_rows: list[str] = []
@@ -159,12 +159,12 @@ class TransactionRows:
         if event is None:
             return
         fact, transaction_id = event.fact, self._transaction_id
-        reverses: int | None = getattr(fact, "reverses", None)
-        if reverses is not None:
-            self.reversals.append((reverses, transaction_id))
         posting, recorded_at = event.entry[0], self._recorded_at
         assert recorded_at is not None, "a transaction has a first event"
         amount = fact.amount if isinstance(fact, Movement) else posting.amount
+        reverses: int | None = getattr(fact, "reverses", None)
+        if reverses is not None:
+            self.reversals.append((reverses, transaction_id, amount))
         self.rows.append(
             f"{transaction_id}\t{self._position}\t{kind_of(fact)}"
             f"\t{self._source}\t{self._destination}\t{amount}\t{posting.currency}"
@@ -172,7 +172,7 @@ class TransactionRows:
             f"\t{event.value_date.isoformat()}\t{_said(event)}"
             f"\t{text_of(getattr(fact, 'counterparty', None))}\t{text_of(event.actor)}"
             f"\t{NULL if MADE_HERE.fullmatch(event.command_id) else text_of(event.command_id)}"
-            f"\t{number_of(reverses)}\t{NULL}\t{NULL}\n"
+            f"\t{number_of(reverses)}\t{NULL}\t{NULL}\t{NULL}\n"
         )
         self._event = None
         self._source = self._destination = NULL

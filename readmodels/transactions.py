@@ -25,7 +25,8 @@ COLUMNS: Final = f"""
     t.transaction_id, t.kind, t.source_account_id, t.destination_account_id, t.amount, t.currency,
     t.recorded_at, t.booking_date, t.value_date, {CATEGORY}, {TAGS}, t.description, t.reason,
     t.counterparty, t.actor, t.reverses,
-    CASE WHEN t.reversed_by <= %(known_at)s THEN t.reversed_by END
+    CASE WHEN t.reversed_by <= %(known_at)s THEN t.reversed_by END,
+    CASE WHEN t.reversed_by <= %(known_at)s THEN t.reversed_amount END
 """
 TRANSACTION: Final = f"""
     SELECT {COLUMNS} FROM readmodels.transactions t
@@ -100,7 +101,10 @@ ACCOUNTS_OF_USER: Final = """
 
 
 class TransactionRow(msgspec.Struct, frozen=True):
-    """A transaction as known at the moment asked about. `amount` is minor units, above zero."""
+    """A transaction as known at the moment asked about. Amounts are minor units, above zero.
+
+    It is reversed once, in whole or in part: `reversed_amount` was taken back by `reversed_by`.
+    """
 
     transaction_id: int
     kind: str
@@ -119,11 +123,12 @@ class TransactionRow(msgspec.Struct, frozen=True):
     actor: str
     reverses: int | None
     reversed_by: int | None
+    reversed_amount: int | None
 
     @property
     def status(self) -> Status:
-        """A transaction is reversed once, in whole or in part."""
-        return "completed" if self.reversed_by is None else "reversed"
+        """Of what was reversed in part, the rest goes on being so."""
+        return "reversed" if (self.reversed_amount or 0) >= self.amount else "completed"
 
 
 async def transaction(

@@ -97,8 +97,10 @@ SUM_RUNS: Final = f"""
      ORDER BY 2, 3, 4, 5, 6
 """
 MARK_REVERSED: Final = """
-    UPDATE {schema}.transactions t SET reversed_by = n.reversed_by
-      FROM unnest(%s::bigint[], %s::bigint[]) AS n (transaction_id, reversed_by)
+    UPDATE {schema}.transactions t
+       SET reversed_by = n.reversed_by, reversed_amount = n.reversed_amount
+      FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])
+        AS n (transaction_id, reversed_by, reversed_amount)
      WHERE t.transaction_id = n.transaction_id
 """
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -26,6 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # Where the run was started in the background Ctrl-C is ignored, and programs that tests start
     # would inherit that; a handler, unlike an ignored signal, is not inherited.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # What a test says of any input holds on a machine that is ten times slower, too.
+    settings.register_profile(
+        "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("untimed")
     if (config.rootpath / "http" / "__init__.py").exists():
         raise pytest.UsageError(
             "http/__init__.py would shadow the standard library's http: delete it"

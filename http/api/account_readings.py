@@ -16,6 +16,7 @@ from api.documents import answers, described
 from api.pages import Cursor, Limit, Place, page_of, steady_page_of, told_page
 from api.parameters import AN_ID, AsOf, KnownAt, id_of, one_of, refuse, text_of
 from api.transaction_filters import FiltersIn, filters_of
+from api.transaction_readings import ReversedAmount, reversed_amount_of
 from api.visibility import check_account, reading
 from domain.account_facts import Restriction, Status
 from domain.money import decimal_of
@@ -74,6 +75,7 @@ class LineOut(msgspec.Struct, kw_only=True):
     counterparty: str | None
     reverses: int | None
     reversed_by: int | None
+    reversed_amount: ReversedAmount
     position: int
 
 
@@ -312,6 +314,7 @@ def _line(row: LineRow, currency: str) -> LineOut:
         counterparty=row.counterparty,
         reverses=row.reverses,
         reversed_by=row.reversed_by,
+        reversed_amount=reversed_amount_of(row.reversed_amount, currency),
         position=row.position,
     )
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from litestar import get
@@ -20,6 +20,14 @@ from domain.refusals import AccountNotFound, TransactionNotFound
 from readmodels import accounts, transactions
 from readmodels.transaction_filters import Status
 from readmodels.transactions import TransactionRow
+
+ReversedAmount: TypeAlias = Annotated[
+    Decimal | None,
+    msgspec.Meta(
+        description="What `reversed_by` took back. Where it is less than the amount, it did so in part, and"
+        " the status stays `completed`."
+    ),
+]
 
 
 class TransactionOut(msgspec.Struct, kw_only=True):
@@ -39,6 +47,7 @@ class TransactionOut(msgspec.Struct, kw_only=True):
     counterparty: str | None
     reverses: int | None
     reversed_by: int | None
+    reversed_amount: ReversedAmount
 
 
 class TransactionDetail(TransactionOut, kw_only=True):
@@ -143,6 +152,10 @@ async def one_transaction(
     return told(detail, position=moment.known_at)
 
 
+def reversed_amount_of(minor_units: int | None, currency: str) -> Decimal | None:
+    return None if minor_units is None else decimal_of(minor_units, currency)
+
+
 def transaction_out(row: TransactionRow) -> TransactionOut:
     return TransactionOut(
         transaction_id=row.transaction_id,
@@ -161,6 +174,7 @@ def transaction_out(row: TransactionRow) -> TransactionOut:
         counterparty=row.counterparty,
         reverses=row.reverses,
         reversed_by=row.reversed_by,
+        reversed_amount=reversed_amount_of(row.reversed_amount, row.currency),
     )
 
 

@@ -127,4 +127,5 @@ def _line(line: LineRow, account_id: int) -> Line:
         reference=line.reference,
         reverses=line.reverses,
         reversed_by=line.reversed_by,
+        reversed_amount=line.reversed_amount,
     )

@@ -55,6 +55,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None = None
     reverses: int | None = None
     reversed_by: int | None = None
+    reversed_amount: int | None = None
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,6 +183,7 @@ def _entries(opening_balance: int, lines: Iterable[Line]) -> tuple[Entry, ...]:
                 reference=line.reference,
                 reverses=line.reverses,
                 reversed_by=line.reversed_by,
+                reversed_amount=line.reversed_amount,
             )
         )
     return tuple(entries)

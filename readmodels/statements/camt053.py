@@ -139,7 +139,7 @@ def _entry(stated: ET.Element, entry: Entry, statement: Statement) -> None:
         remittance = ET.SubElement(details, "RmtInf")
         for start in range(0, len(description), REMITTANCE_MAX):
             _say(remittance, "Ustrd", description[start : start + REMITTANCE_MAX])
-    _say(details, "AddtlTxInf", cut(_information(entry), INFORMATION_MAX))
+    _say(details, "AddtlTxInf", cut(_information(entry, currency), INFORMATION_MAX))
 
 
 def _parties(details: ET.Element, entry: Entry) -> None:
@@ -154,13 +154,16 @@ def _parties(details: ET.Element, entry: Entry) -> None:
         _say(parties, f"{role}Acct/Id/Othr/Id", str(entry.counterparty_account))
 
 
-def _information(entry: Entry) -> str:
+def _information(entry: Entry, currency: str) -> str:
     """What the message has no element for."""
     said = []
     if entry.reverses is not None:
         said.append(f"Reverses transaction {entry.reverses}.")
     if entry.reversed_by is not None:
-        said.append(f"Reversed by transaction {entry.reversed_by}.")
+        part = ""
+        if entry.is_reversed_in_part and entry.reversed_amount is not None:
+            part = f" in part, {plain(entry.reversed_amount, currency)} {currency},"
+        said.append(f"Reversed{part} by transaction {entry.reversed_by}.")
     if entry.category:
         said.append(f"Category: {entry.category}.")
     if entry.tags:

@@ -22,7 +22,7 @@ BIC: Final = re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?", re.ASCI
 MONEY: Final = frozenset(
     {
         *("opening_balance", "closing_balance", "balance", "amount"),
-        *("held", "overdraft_limit", "available", "credits", "debits"),
+        *("held", "overdraft_limit", "available", "credits", "debits", "reversed_amount"),
     }
 )
 
@@ -63,7 +63,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `side` is seen by the holder: a credit adds, a debit takes away. `amount` is above zero, and
     `balance` is the account's after it. `reference` is what the originator named the payment by.
-    `counterparty_account` is the other account where it is kept by this bank.
+    `counterparty_account` is the other account where it is kept by this bank. `reversed_amount` is what
+    `reversed_by` took back of it.
     """
 
     number: int
@@ -84,6 +85,11 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reference: str | None
     reverses: int | None
     reversed_by: int | None
+    reversed_amount: int | None
+
+    @property
+    def is_reversed_in_part(self) -> bool:
+        return self.reversed_amount is not None and self.reversed_amount < self.amount
 
     @property
     def signed(self) -> int:
@@ -199,7 +205,7 @@ def _in_major_units(said: Any, decimals: int) -> Any:
     if isinstance(said, dict):
         return {
             name: Decimal(value).scaleb(-decimals)
-            if name in MONEY
+            if name in MONEY and value is not None
             else _in_major_units(value, decimals)
             for name, value in said.items()
         }
@@ -212,7 +218,7 @@ def _in_minor_units(said: Any, decimals: int) -> Any:
     if isinstance(said, dict):
         return {
             name: int(Decimal(value).scaleb(decimals))
-            if name in MONEY
+            if name in MONEY and value is not None
             else _in_minor_units(value, decimals)
             for name, value in said.items()
         }

@@ -33,6 +33,7 @@ COLUMNS: Final = (
     "reference",
     "reverses",
     "reversed_by",
+    "reversed_amount",
 )
 # What begins a formula in one spreadsheet or another, in ASCII and in full width.
 _FORMULA: Final = re.compile(r"[\s']*[=+\-@\t\r\n＝＋－＠]")
@@ -78,6 +79,8 @@ def _cell(entry: Entry, column: str, currency: str) -> Any:
             return decimal_of(entry.signed, currency)
         case "balance":
             return decimal_of(entry.balance, currency)
+        case "reversed_amount" if entry.reversed_amount is not None:
+            return decimal_of(entry.reversed_amount, currency)
         case "currency":
             return currency
         case "booking_date" | "value_date":

@@ -158,7 +158,7 @@ def _entry(entry: Entry, currency: str) -> dict[str, Any]:
         kind = f"{kind} {'from' if entry.side == 'credit' else 'to'} {paper_text(other)}"
     details = [
         f"Reverses transaction {entry.reverses}" if entry.reverses is not None else None,
-        f"Reversed by transaction {entry.reversed_by}" if entry.reversed_by is not None else None,
+        _reversal(entry, currency),
         _text(entry.category),
         ", ".join(_text(tag) or "" for tag in entry.tags),
         f"No.\N{NO-BREAK SPACE}{entry.transaction_id}",
@@ -175,6 +175,15 @@ def _entry(entry: Entry, currency: str) -> dict[str, Any]:
         "credit": entry.side == "credit",
         "balance": for_people(entry.balance, currency),
     }
+
+
+def _reversal(entry: Entry, currency: str) -> str | None:
+    if entry.reversed_by is None:
+        return None
+    part = ""
+    if entry.is_reversed_in_part and entry.reversed_amount is not None:
+        part = f" in part, {for_people(entry.reversed_amount, currency)},"
+    return f"Reversed{part} by transaction {entry.reversed_by}"
 
 
 def _text(text: str | None) -> str | None:

@@ -28,6 +28,43 @@ def test_a_transaction_is_reversed_in_part_and_then_not_again(api: RunningApi) -
     assert holder.get(f"/v1/accounts/{source}/balance").json()["balance"] == 70
 
 
+def test_what_was_reversed_in_part_stays_completed_and_says_how_much_was_taken_back(
+    api: RunningApi,
+) -> None:
+    holder, teller = api.person(), api.person("teller")
+    source, destination = api.account(holder, 100), api.account(holder)
+    sent = []
+    for amount in (50, 30):
+        transfer = {"source_account_id": source, "destination_account_id": destination}
+        answer = holder.post("/v1/transactions/create", {**transfer, "amount": amount})
+        sent.append(answer.json()["transaction_id"])
+    part, whole = sent
+    for number, said in ((part, {"amount": 20}), (whole, {})):
+        undone = teller.post(f"/v1/transactions/{number}/reverse", {"reason": "wrong", **said})
+        assert undone.status_code == 201, undone.text
+
+    def told(path: str, **asked: Any) -> list[tuple[Any, ...]]:
+        # Who wrote last reads it at once.
+        rows = teller.get(path, **asked).json()
+        return [
+            (row["transaction_id"], row["reversed_amount"])
+            for row in rows
+            if row["transaction_id"] in sent
+        ]
+
+    details = [teller.get(f"/v1/transactions/{number}").json() for number in sent]
+    assert [(each["status"], each["reversed_amount"]) for each in details] == [
+        ("completed", 20),
+        ("reversed", 30),
+    ]
+    then = teller.get(f"/v1/transactions/{part}", known_at=whole).json()
+    assert (then["reversed_by"], then["reversed_amount"]) == (None, None)
+    history = "/v1/transactions/history"
+    assert told(history, account_id=source, status="reversed") == [(whole, 30)]
+    assert told(history, account_id=source, status="completed") == [(part, 20)]
+    assert told(f"/v1/accounts/{source}/history") == [(whole, 30), (part, 20)]
+
+
 def test_an_adjustment_needs_a_side_and_a_reason_and_somebody_of_the_bank(api: RunningApi) -> None:
     holder, compliance = api.person(), api.person("compliance")
     account_id = api.account(holder, 10)

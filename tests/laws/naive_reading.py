@@ -120,11 +120,15 @@ def trial(log: Sequence[Recorded], as_of: dt.date, known_at: int) -> list[TrialB
 
 def history(
     log: Sequence[Recorded], account_ids: Sequence[int] | None, as_of: dt.date, known_at: int
-) -> list[tuple[int, str, JournalEvent[Any]]]:
-    """Transaction id, status and first event with an entry, newest first."""
+) -> list[tuple[int, str, int | None, JournalEvent[Any]]]:
+    """Transaction id, status, what was taken back of it and first event with an entry, newest first."""
     streams = None if account_ids is None else {f"account-{number}" for number in account_ids}
     posted = [r.event for r in log[:known_at] if r.event.entry]
-    reversed_ = {getattr(event.fact, "reverses", None) for event in posted}
+    back = {
+        event.fact.reverses: event.fact.amount
+        for event in posted
+        if hasattr(event.fact, "reverses")
+    }
     first: dict[int, JournalEvent[Any]] = {}
     touching: set[int] = set()
     for event in posted:
@@ -132,7 +136,12 @@ def history(
         if streams is None or any(p.sub_account in streams for p in event.entry):
             touching.add(event.transaction_id)
     return [
-        (number, "reversed" if number in reversed_ else "completed", first[number])
+        (
+            number,
+            "reversed" if back.get(number) == first[number].fact.amount else "completed",
+            back.get(number),
+            first[number],
+        )
         for number in sorted(touching, reverse=True)
         if first[number].booking_date <= as_of
     ]

@@ -126,12 +126,14 @@ async def test_filtered_transactions_at_any_moment_and_page_by_page_are_what_the
     wanted = history.draw(st.lists(st.tuples(customer, filters), min_size=5, max_size=5))
 
     for moment, (user_id, chosen) in itertools.product(asked, wanted):
-        found: list[tuple[int, str, str | None, list[str]]] = []
+        found: list[tuple[int, str, int | None, str | None, list[str]]] = []
         before = None
         while page := await transactions.history(
             connection, user_id=user_id, filters=chosen, moment=moment, limit=2, before=before
         ):
-            found += [(r.transaction_id, r.status, r.category, r.tags) for r in page]
+            found += [
+                (r.transaction_id, r.status, r.reversed_amount, r.category, r.tags) for r in page
+            ]
             before = page[-1].transaction_id
         assert found == expected_history(history, user_id, chosen, moment), (chosen, moment)
 
@@ -203,12 +205,13 @@ def posting_of(posting: Any) -> tuple[int, int, int]:
 
 def expected_history(
     history: History, user_id: int | None, filters: Filters, moment: Moment
-) -> list[tuple[int, str, str | None, list[str]]]:
+) -> list[tuple[int, str, int | None, str | None, list[str]]]:
     chosen: tuple[int, ...] | None = None if user_id is None else history.numbers
     if filters.account_id is not None:
         chosen = (filters.account_id,)
     found = []
-    for number, status, event in naive.history(history.log, chosen, moment.as_of, moment.known_at):
+    told = naive.history(history.log, chosen, moment.as_of, moment.known_at)
+    for number, status, back, event in told:
         category, tags = naive.labels(history.log, event, moment.known_at)
         if (
             filters.category in (None, category)
@@ -220,5 +223,5 @@ def expected_history(
             and (filters.booked_from is None or event.booking_date >= filters.booked_from)
             and (filters.booked_to is None or event.booking_date <= filters.booked_to)
         ):
-            found.append((number, status, category, list(tags)))
+            found.append((number, status, back, category, list(tags)))
     return found

@@ -87,7 +87,8 @@ def lines(draw: st.DrawFn) -> Line:
         tags=tuple(draw(st.lists(TEXTS, max_size=3))),
         reference=draw(st.none() | st.just("INV-1") | TEXTS),
         reverses=draw(st.none() | IDS),
-        reversed_by=draw(st.none() | IDS),
+        reversed_by=(reversed_by := draw(st.none() | IDS)),
+        reversed_amount=None if reversed_by is None else draw(st.integers(1, abs(moved))),
     )
 
 

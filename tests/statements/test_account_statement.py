@@ -113,6 +113,7 @@ def test_a_reversal_and_what_it_reverses_name_each_other(history: History) -> No
 
     assert sent.reversed_by == reversal.transaction_id
     assert reversal.reverses == sent.transaction_id
+    assert (sent.reversed_amount, sent.is_reversed_in_part) == (sent.amount, False)
     assert reversal.reference is None
     assert history.statement((0, 0), history.unreversed).entries[0].reversed_by is None
 

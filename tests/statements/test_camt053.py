@@ -158,3 +158,16 @@ def test_awkward_texts_are_told_apart_from_markup(text: str) -> None:
 )
 def test_an_iban_has_right_check_digits(text: str, expected: bool) -> None:
     assert is_iban(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("taken_back", "expected"),
+    [
+        (5000, "Reversed by transaction 9."),
+        (1234, "Reversed in part, 12.34 EUR, by transaction 9."),
+    ],
+)
+def test_an_entry_says_how_much_of_it_was_reversed(taken_back: int, expected: str) -> None:
+    statement = statement_of([line(1, 5000, reversed_by=9, reversed_amount=taken_back)])
+
+    assert said(parsed(statement), ".//c:AddtlTxInf") == expected

@@ -39,6 +39,8 @@ def test_every_entry_is_read_back_between_its_two_balances(statement: Statement)
         assert taken_off(row["description"]) == (entry.description or "")
         assert taken_off(row["counterparty"]) == (entry.counterparty or "")
         assert taken_off(row["reference"]) == (entry.reference or "")
+        back = entry.reversed_amount
+        assert row["reversed_amount"] == ("" if back is None else str(decimal_of(back, currency)))
 
 
 @given(statements())
@@ -47,7 +49,7 @@ def test_no_cell_but_a_number_begins_like_a_formula(statement: Statement) -> Non
 
     for row in rows:
         for column, cell in zip(COLUMNS, row, strict=True):
-            if column in ("amount", "balance"):
+            if column in ("amount", "balance", "reversed_amount"):
                 assert cell == "" or NUMBER.fullmatch(cell) or cell == column
             else:
                 assert not re.match(r"[\s']*[=+\-@\t\r＝＋－＠]", cell) or cell.startswith("'")

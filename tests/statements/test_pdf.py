@@ -124,6 +124,18 @@ def test_the_page_says_every_figure() -> None:
     assert text.count("Booked Value date Description Amount EUR Balance") == 3
 
 
+def test_the_page_says_how_much_of_an_entry_was_reversed() -> None:
+    lines = [
+        line(1, 5000, reversed_by=9, reversed_amount=1234),
+        line(2, 10, reversed_by=8, reversed_amount=10),
+    ]
+
+    text = " ".join(printed(render_pdf(statement_of(lines))).split())
+
+    assert "Reversed in part, 12.34, by transaction 9" in text
+    assert "Reversed by transaction 8" in text
+
+
 @pytest.mark.parametrize("count", [0, 1, 3000])
 def test_short_and_long_statements_are_set(count: int) -> None:
     text = " ".join(printed(render_pdf(statement_of(months_lines(count)))).split())
