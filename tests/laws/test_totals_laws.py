@@ -35,7 +35,7 @@ RUNS = (2 << 3 * LEVEL_BITS) + (3 << 2 * LEVEL_BITS) + (5 << LEVEL_BITS) + 7
 Posted: TypeAlias = tuple[int, int, int, str, int, int]
 
 posted = st.tuples(
-    st.integers(0, RUNS) | st.integers(0, 40),
+    st.integers(0, RUNS - 1) | st.integers(0, 40),
     st.integers(0, 9) | st.integers(0, 900),
     st.sampled_from([1010, 2110]),
     st.sampled_from(["deposit", "fee"]),
