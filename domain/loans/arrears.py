@@ -10,7 +10,7 @@ import msgspec
 
 from domain.loans.accrual import LATE_SCALE, LATE_UNITS, earned_between, nearest
 from domain.loans.allocation import allocate, dues, overdue_principal, past_due_since
-from domain.loans.deferral import amortised
+from domain.loans.deferral import amortised, respread
 from domain.loans.impairment import provide
 from domain.loans.lateness import DAY, counted_days, days_past_due
 from domain.loans.loan import Course, Dated, Loan
@@ -134,6 +134,7 @@ def _reset_rate(course: Course, on: dt.date, reset: Reset) -> None:
     if not_yet_earned(terms, on):
         rows = reamortised(terms, on, annual_rate=reset.rate)
         changed = msgspec.structs.replace(with_rows(terms, rows, on), annual_rate=reset.rate)
+        changed = respread(changed, course.figures, on)
         course.agree(on, RateReset, changed, value=reset.value)
 
 

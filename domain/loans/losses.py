@@ -44,14 +44,14 @@ def write_off(loan: Loan, on: dt.date, by: str) -> list[Dated]:
     check_not_before(loan, on)
     _check_no_credit(loan)
     course = Course(loan)
+    catch_up(course, on)
     asked_by = loan.terms.write_off_asked_by
     if asked_by is None:
-        terms = msgspec.structs.replace(loan.terms, write_off_asked_by=by)
+        terms = msgspec.structs.replace(course.terms, write_off_asked_by=by)
         course.agree(on, WriteOffAsked, terms)
         return course.facts
     if asked_by == by:
         raise SamePerson(action=f"write off loan {loan.loan_id}")
-    catch_up(course, on)
     figures = course.figures
     terms = msgspec.structs.replace(course.terms, status="written_off")
     if loan.terms.status == "charged_off":

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from daybook.loading import bring_views_up
 from domain.amortisation.index_rates import IndexValue
 from domain.loans import repaying
 from domain.loans.loan import Dated, Loan
+from domain.loans.loss_rates import LossRates
 from domain.loans.products import PRODUCTS
 from domain.loans.restating import Nights, undo
 from domain.refusals import Refused
@@ -36,9 +38,10 @@ INDEX = tuple(
     IndexValue(TODAY - days * DAY, Decimal(value))
     for days, value in ((9_000, "2"), (STORY // 2, "3.25"), (10, "-0.75"))
 )
+RATES = LossRates(first_day=TODAY - STORY * DAY, current=Decimal(3), days_1=Decimal("7.5"))
 ACTS = st.lists(
     st.one_of(
-        *(stories.PAYMENTS, stories.PAYMENTS, stories.FEES, stories.WAIVERS),
+        *(stories.PAYMENTS, stories.PAYMENTS, stories.FEES, stories.COSTS, stories.WAIVERS),
         *(stories.REFUNDS, stories.PAUSES, stories.RESCHEDULES, stories.TRANCHES),
     ),
     max_size=6,
@@ -52,6 +55,8 @@ def api(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         for each in INDEX:
             told = {"index": "EURIBOR3M", "on": str(each.on), "value": str(each.value)}
             _done(admin.post("/v1/rate-indexes", told))
+        body = {"first_day": str(RATES.first_day), "current": 3, "days_1": "7.5"}
+        _done(admin.post("/v1/loss-rates", body))
         yield running
 
 
@@ -64,7 +69,7 @@ class Told:
         self.account_id = api.account(self.borrower, FUNDS)
         product = PRODUCTS[name]
         principal = product.amount_min * 2
-        self.book = Book(product, principal, count, began=self.began, index_values=INDEX)
+        self.book = Book(product, principal, count, (RATES,), began=self.began, index_values=INDEX)
         asked = {"product": name, "amount": principal // 100, "instalments": count}
         asked |= {"income": 10_000_000, "collateral": 10**9, "age": 30}
         self.loan_id = _done(self.borrower.post("/v1/loans/apply", asked))["loan_id"]
@@ -117,7 +122,7 @@ class Told:
                 source = self._source(act)
                 more = amount | ({"account_id": source} if source else {})
                 more |= {"excess": act.how} if act.how else {}
-            case "fee":
+            case "fee" | "cost":
                 more = amount
             case "waive":
                 more = {"component": act.how}
@@ -150,12 +155,17 @@ class Told:
                 figures.penalties,
                 figures.overpaid,
             ]
+            valuation = self.officer.get(f"{path}/accounting", as_of=str(day)).json()
+            assert [_cents(valuation[name]) for name in VALUED] == [
+                *msgspec.structs.astuple(self.book.life(as_of=day)[-1].loan.figures.valuation)
+            ]
         loan = self.book.current
         if loan.terms.status == "active":
             ends = repaying.payoff(loan, max(TODAY, loan.figures.through)).total
             assert _cents(self.borrower.get(f"{path}/payoff").json()["total"]) == ends
 
 
+VALUED = ("allowance", "deferred_fees", "deferred_costs")
 SERVED = ("principal", "interest", "fees", "penalties", "overpaid")
 
 
@@ -195,7 +205,7 @@ def test_life_stories_over_http_are_what_the_pure_core_says(
 
 def _undone(book: Book, command: int) -> bool:
     try:
-        restated = undo(book.life(), command, Nights(None, (), INDEX))
+        restated = undo(book.life(), command, Nights(None, (RATES,), INDEX))
     except Refused:
         return False
     book.restate(restated)

@@ -2,6 +2,7 @@
 
 from domain.account_facts import Movement
 from domain.accrued_interest import InterestFact
+from domain.bills.bill_facts import RefundClaimed, RefundUnclaimed, UnclaimedTakenBack
 from domain.bills.biller import BillerSettled, GatewayFeeCharged, RefundLost, RefundRepaid
 from domain.facts import FACTS
 from domain.loans.loan_facts import Agreement, LoanMovement
@@ -15,5 +16,6 @@ def test_every_movement_of_an_account_has_a_name() -> None:
     named = Movement | Agreement | LoanMovement | InterestFact
     others = {fact for fact in KINDS if not issubclass(fact, named)}
 
-    assert others == {YearEnded, BillerSettled, GatewayFeeCharged, RefundRepaid, RefundLost}
+    of_billers = {BillerSettled, GatewayFeeCharged, RefundRepaid, RefundLost}
+    assert others == of_billers | {YearEnded, RefundUnclaimed, RefundClaimed, UnclaimedTakenBack}
     assert movements <= set(KINDS)

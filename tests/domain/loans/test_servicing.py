@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from domain.amortisation.instalment_fees import InstalmentFee
 from domain.loans import forbearance, losses, repaying
 from domain.loans.allocation import Due, allocate
 from domain.loans.arrears import end_of_day
@@ -239,3 +240,16 @@ def test_a_day_that_has_ended_brings_nothing_the_second_time() -> None:
     book.do(lambda loan: end_of_day(loan, BEGAN + 20 * DAY), BEGAN + 35 * DAY)
 
     assert len(book.log) == count
+
+
+def test_what_falls_due_on_the_day_is_charged_before_a_write_off_is_asked_for() -> None:
+    fee = InstalmentFee(amount=2_50)
+    book = lent(instalment_fee=fee)
+    day = (book.current.terms.rows[0].due - BEGAN).days
+    nights(book, day - 1)
+    assert book.current.figures.fees == 0
+
+    assert done(book, Act(day, "write off"), BEGAN + day * DAY)
+
+    assert (book.current.figures.fees, book.sums[1330]) == (2_50, 2_50)
+    assert book.current.figures.through == BEGAN + day * DAY
