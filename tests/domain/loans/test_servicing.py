@@ -243,7 +243,7 @@ def test_a_day_that_has_ended_brings_nothing_the_second_time() -> None:
 
 
 def test_what_falls_due_on_the_day_is_charged_before_a_write_off_is_asked_for() -> None:
-    fee = InstalmentFee(amount=2_50)
+    fee = InstalmentFee(flat=2_50)
     book = lent(instalment_fee=fee)
     day = (book.current.terms.rows[0].due - BEGAN).days
     nights(book, day - 1)
