@@ -6,6 +6,7 @@ finds the line full is told so at once, and transfers go on at their own speed.
 
 import asyncio
 import functools
+import itertools
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 LENGTH_MIN: Final = 8
 LENGTH_MAX: Final = 128
@@ -24,6 +26,8 @@ WAITING_MAX: Final = 64
 _TYPED_LENGTH_MAX: Final = LENGTH_MAX * 4
 # Shorter words are in too many good passwords to be held against one.
 _CONTEXT_WORD_LENGTH_MIN: Final = 4
+# So many digits and signs round a word make a password of it, be the word as short and common as it may.
+_DRESSED_MIN: Final = 5
 
 T = TypeVar("T")
 
@@ -58,12 +62,21 @@ def check_password(password: str, *, username: str, email: str) -> None:
         raise PasswordNotAccepted("A password holds no control characters.")
     folded = normal.casefold()
     bare = folded.strip("0123456789!?.,;:_-*#@$%&+= ")
-    if folded in COMMON_PASSWORDS or bare in COMMON_PASSWORDS or len(set(folded)) < 3:
+    dressed = len(folded) - len(bare)
+    if (
+        folded in COMMON_PASSWORDS
+        or (bare in COMMON_PASSWORDS and (len(bare) >= LENGTH_MIN or dressed < _DRESSED_MIN))
+        or len(set(folded)) < 3
+    ):
         raise PasswordNotAccepted("This password is among the first that anybody would try.")
     for word in (username, email.partition("@")[0], "daybook"):
         own = _normalised(word).casefold()
         # The name itself, or the name with a little round it.
-        if len(own) >= _CONTEXT_WORD_LENGTH_MIN and own in folded and len(folded) - len(own) < 5:
+        if (
+            len(own) >= _CONTEXT_WORD_LENGTH_MIN
+            and own in folded
+            and len(folded) - len(own) < _DRESSED_MIN
+        ):
             raise PasswordNotAccepted("The password is made from a name that others know.")
 
 
@@ -139,8 +152,12 @@ def _bytes_of(password: str) -> bytes:
     return _normalised(password).encode("utf-8", "surrogatepass")
 
 
-# Those of the usual lists of leaked passwords that are long enough to be chosen here, case-folded.
-# Digits and signs round a word do not save it: the check strips them.
+# The passwords that leak most, the words of a dictionary and people's names, in small letters; and what
+# these lists leave out of what is tried first. A few digits and signs round a word do not save it: the
+# check strips them.
 COMMON_PASSWORDS: Final = frozenset(
-    (files("application") / "common_passwords.txt").read_text("utf-8").splitlines()
+    itertools.chain(
+        *FREQUENCY_LISTS.values(),
+        (files("application") / "common_passwords.txt").read_text("utf-8").splitlines(),
+    )
 )
