@@ -4,6 +4,7 @@ from domain.account_facts import Movement
 from domain.accrued_interest import InterestFact
 from domain.bills.bill_facts import RefundClaimed, RefundUnclaimed, UnclaimedTakenBack
 from domain.bills.biller import BillerSettled, GatewayFeeCharged, RefundLost, RefundRepaid
+from domain.capital import CapitalPaidIn
 from domain.facts import FACTS
 from domain.loans.loan_facts import Agreement, LoanMovement
 from domain.periods import YearEnded
@@ -17,5 +18,6 @@ def test_every_movement_of_an_account_has_a_name() -> None:
     others = {fact for fact in KINDS if not issubclass(fact, named)}
 
     of_billers = {BillerSettled, GatewayFeeCharged, RefundRepaid, RefundLost}
-    assert others == of_billers | {YearEnded, RefundUnclaimed, RefundClaimed, UnclaimedTakenBack}
+    of_refunds = {RefundUnclaimed, RefundClaimed, UnclaimedTakenBack}
+    assert others == of_billers | of_refunds | {YearEnded, CapitalPaidIn}
     assert movements <= set(KINDS)
