@@ -290,7 +290,10 @@ class TooManyHolds(Conflicting):
 
 
 class TooManyStatements(Conflicting):
-    detail = "More than {limit} statements of account {account_id} are issued at once; try again."
+    detail = (
+        "{limit} other statements of account {account_id} were issued while this one was made, and it was "
+        "not issued; ask again under a new idempotency key."
+    )
 
 
 class TooManyRates(Conflicting):
