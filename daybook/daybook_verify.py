@@ -717,7 +717,8 @@ class Story:
         self.lines: list[tuple[str, int, int, str, int]] = []
         self.transactions: dict[int, dict[str, Any]] = {}
         self.labels: dict[int, tuple[Any, Any]] = {}
-        self.reversed_by: dict[int, int] = {}
+        # By transaction: the one that reverses it, and how much that takes back.
+        self.reversed_by: dict[int, tuple[int, int]] = {}
         self.holds: dict[int, dict[str, Any]] = {}
         self.settled = (0, 0)
         self.open: dict[str, Any] = {}
@@ -750,7 +751,8 @@ class Story:
             said["kind"] = KINDS.get(tag) or tag.rpartition(".")[0]
             said["fact"], said["state"] = fact, state
             if "reverses" in fact:
-                self.reversed_by[fact["reverses"]] = transaction
+                back = fact.get("amount", state["entry"][0][3])
+                self.reversed_by[fact["reverses"]] = transaction, back
         ends = {}
         for number, sub_account, side, amount, _ in state["entry"]:
             if sub_account is not None and sub_account.startswith("account-"):
@@ -815,6 +817,7 @@ class Story:
             own = int(self.account.rpartition("-")[2])
             others = [each for each in said["ends"].values() if each != own]
             key = state["command_id"]
+            reversed_by, back = self.reversed_by.get(transaction, (None, None))
             found.append(
                 {
                     "number": number,
@@ -834,7 +837,8 @@ class Story:
                     "tags": tags,
                     "reference": None if MADE_HERE.fullmatch(key) else key,
                     "reverses": fact.get("reverses"),
-                    "reversed_by": self.reversed_by.get(transaction),
+                    "reversed_by": reversed_by,
+                    "reversed_amount": None if back is None else amount_of(back, decimals),
                 }
             )
         return found
@@ -1208,7 +1212,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Wrong as wrong:
         report = {"verdict": "wrong", "first_bad_index": wrong.index, "why": wrong.why}
         place = "" if wrong.index is None else f" at position {wrong.index}"
-        print(json.dumps(report) if asked.json else f"WRONG{place}: {wrong.why}")
+        # A statement goes to the standard output, so what is wrong with it does not.
+        where = sys.stderr if asked.make_statement else sys.stdout
+        print(json.dumps(report) if asked.json else f"WRONG{place}: {wrong.why}", file=where)
         return 1
     if asked.log and asked.make_statement:
         sys.stdout.buffer.write(made)

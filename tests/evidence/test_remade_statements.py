@@ -64,6 +64,11 @@ def keep_holding(bank: Bank, chance: random.Random) -> None:
         original = [r for r in log if r.event.transaction_id == wanted]
         bank.submit(corrections.categorise(ask(), original, chance.choice((None, "Žluťoučký"))))
         bank.submit(corrections.tag(ask(), original, chance.choice(((), ("a", "b")))))
+    for recorded in chance.sample(log, 12):
+        wanted = recorded.event.transaction_id
+        original = [r for r in log if r.event.transaction_id == wanted]
+        part = Decimal(1) if recorded.event.entry[0].amount > 10_000 else None
+        bank.submit(corrections.reverse(ask(), original, details(chance.choice((0, 2))), part))
     assert placed == 24
 
 
