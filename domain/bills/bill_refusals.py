@@ -25,6 +25,7 @@ Where several apply, the one of the kind that stands first is the answer; of one
        |- ReferenceRegistered
        |- RegistrationEnded
        |- NoDefaultAccount
+       |- NothingOwed
        |- NoAccountToPayFrom
        |- BillNotDisputed
        |- BillNotPayable
@@ -120,6 +121,10 @@ class RegistrationEnded(Conflicting):
 
 class NoDefaultAccount(Conflicting):
     detail = "No account was named, and none is agreed for bills of biller {biller_id}."
+
+
+class NothingOwed(Conflicting):
+    detail = "The customer owes {biller} nothing in {currency}."
 
 
 class NoAccountToPayFrom(Conflicting):

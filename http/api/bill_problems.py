@@ -25,6 +25,7 @@ BILL_PROBLEMS: Final[dict[type[Refused], tuple[int, str]]] = {
     bill_refusals.ReferenceRegistered: (409, "The reference is registered already"),
     bill_refusals.RegistrationEnded: (409, "The registration has ended"),
     bill_refusals.NoDefaultAccount: (409, "There is no default account"),
+    bill_refusals.NothingOwed: (409, "Nothing is owed to the biller"),
     bill_refusals.NoAccountToPayFrom: (409, "There is no account to pay from"),
     bill_refusals.BillNotDisputed: (409, "The bill is not disputed"),
     bill_refusals.BillNotPayable: (409, "Nothing can be paid of the bill"),

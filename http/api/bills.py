@@ -190,25 +190,12 @@ async def pay_bill(request: Call, data: JSONBody[PayingBill]) -> ASGIApp:
     bank = request.bank
     check_user(request.actor, data.user_id)
     bill = await bill_for(bank, request.actor, data.bill_id)
-    account_id = data.account_id or await _account_to_pay(request, bill)
+    account_id = data.account_id or await account_to_pay(request, bill)
     payment_id = await billers.next_id(bank.users, "payment_ids")
     hold_id = await billers.next_id(bank.users, "hold_ids")
 
     def answer(posted: list[Posted]) -> Answer:
-        one = posted[0]
-        fact = [fact for fact in one.facts if isinstance(fact, PaymentFact)][-1]
-        payment, currency = fact.payment, fact.standing.currency
-        out = BillPaidOut(
-            payment_id=payment.payment_id,
-            bill_id=data.bill_id,
-            amount=decimal_of(payment.amount, currency),
-            timestamp=recorded_at(one),
-            status=payment.status,
-            account_id=payment.account_id,
-            fee=decimal_of(payment.fee, currency),
-            position=posted[-1].position,
-        )
-        return Answer(201, encode(out))
+        return Answer(201, encode(paid_out(posted[0], posted[-1].position)))
 
     command = bill_payments.authorise(
         asked_by(request, answer),
@@ -221,7 +208,25 @@ async def pay_bill(request: Call, data: JSONBody[PayingBill]) -> ASGIApp:
     return await written_for(request, command, data.user_id, account_id)
 
 
-async def _account_to_pay(call: Call, bill: Bill) -> int:
+def paid_out(one: Posted, position: int) -> BillPaidOut:
+    """The payment that a transaction has taken on, and how far it has come."""
+    draft = [d for d in one.transaction.drafts if isinstance(d.fact, PaymentFact)][-1]
+    fact = draft.fact
+    assert isinstance(fact, PaymentFact)
+    payment, currency = fact.payment, fact.standing.currency
+    return BillPaidOut(
+        payment_id=payment.payment_id,
+        bill_id=int(draft.stream.rpartition("-")[2]),
+        amount=decimal_of(payment.amount, currency),
+        timestamp=recorded_at(one),
+        status=payment.status,
+        account_id=payment.account_id,
+        fee=decimal_of(payment.fee, currency),
+        position=position,
+    )
+
+
+async def account_to_pay(call: Call, bill: Bill) -> int:
     """The default account; else the oldest active checking account in the bill's currency, or any other."""
     standing = bill.standing
     agreed = await registrations.account_for_bill(call.bank.reads, standing)

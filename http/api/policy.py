@@ -119,6 +119,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/bills/{bill_id}/dispute"): Rule(USER | TELLER, "bill"),
     ("POST", "/bills/{bill_id}/end-dispute"): Rule(TELLER, "bill"),
     ("POST", "/bills/pay"): Rule(USER | TELLER),
+    ("POST", "/bills/pay-together"): Rule(USER | TELLER),
     ("GET", "/bills/history"): Rule(SIGNED_IN),
     ("GET", "/bills/history/{user_id}"): Rule(SIGNED_IN, "user"),
     ("GET", "/bills/payments/{payment_id}"): Rule(SIGNED_IN, "payment"),

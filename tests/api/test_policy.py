@@ -204,6 +204,8 @@ class Cast:
             ids |= owner.post("/bills/autopay", rule).json()
         if path == "/bills/registrations":
             body.update(rule)
+        if path == "/bills/pay-together":
+            body.update({"amount": 2, **rule})
         if "{registration_id}" in path:
             ids |= owner.post("/bills/registrations", rule).json()
         for kind in ("biller_id", "bill_id", "payment_id", "autopay_id", "registration_id"):
@@ -348,7 +350,8 @@ def test_an_owner_may_what_the_table_says_and_sees_the_rest_as_forbidden(
     ("method", "route"),
     [key for key in SIGNED_IN_ROUTES if POLICY[key].subject != "nothing"]
     + [("POST", "/accounts/create"), ("POST", "/transactions/create"), ("POST", "/bills/pay")]
-    + [("POST", "/bills"), ("POST", "/bills/autopay"), ("POST", "/bills/registrations")],
+    + [("POST", "/bills"), ("POST", "/bills/autopay"), ("POST", "/bills/registrations")]
+    + [("POST", "/bills/pay-together")],
 )
 def test_to_a_stranger_what_is_anothers_does_not_exist(cast: Cast, method: str, route: str) -> None:
     answer = cast.call(method, route, cast.other.client)

@@ -19,11 +19,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from application import accounts, bill_payments, bill_refunds, bills
 from application import holds as hold_use_cases
 from application.commands import NO_DETAILS
+from application.paying_together import BILLS_AT_ONCE_MAX, Share, pay_together
 from application.payment_places import Place, place_in
 from domain.account import Account
 from domain.bills.autopay import Autopay
 from domain.bills.bill import Bill
-from domain.bills.bill_facts import Payment, RefundUnclaimed
+from domain.bills.bill_facts import Payment, PaymentHeld, RefundUnclaimed
 from domain.bills.bill_movements import BillRefundPassedOn
 from domain.bills.bill_refusals import BillDiffers
 from domain.bills.biller import BillerSettled, RefundLost, RefundRepaid, commission_of
@@ -131,6 +132,46 @@ class BillMachine(RuleBasedStateMachine):
     def pay_the_rest(self, bill_id: int, account: int) -> None:
         rest = self.desk.bill(bill_id).standing.payable or 1
         self.attempt(self.desk.pay, bill_id, self.accounts[account], rest)
+
+    @rule(biller=st.integers(0, 1), account=st.integers(0, 1), cents=CENTS)
+    def pay_together(self, biller: int, account: int, cents: int) -> None:
+        """No bill has anything paid while an older one is owed more than is on its way."""
+        biller_id, account_id = self.billers[biller], self.accounts[account]
+        owed = [
+            bill
+            for bill in self.desk.of_kind(Bill)
+            if bill.standing.biller_id == biller_id and bill.standing.payable
+        ][:BILLS_AT_ONCE_MAX]
+        next_id = self.desk.next_id
+        shares = [
+            Share(Place(next_id(), bill.bill_id, account_id, biller_id), next_id()) for bill in owed
+        ]
+        before = len(self.desk.posted)
+        command = pay_together(
+            ask(HOLDER),
+            shares,
+            user_id=7,
+            biller_id=biller_id,
+            amount=Decimal(cents).scaleb(-2),
+            currency="EUR",
+        )
+        if not shares:
+            return
+        self.attempt(self.desk.do, command)
+        paid = [
+            (draft.stream, draft.fact.amount)
+            for one in self.desk.posted[before:]
+            for draft in one.drafts
+            if isinstance(draft.fact, PaymentHeld)
+        ]
+        if not paid:
+            return
+        assert sum(amount for _, amount in paid) == cents
+        by_age = [b for b in owed if b.standing.condition == "open"]
+        by_age.sort(key=lambda b: (b.standing.due_date, b.bill_id))
+        expected = [(f"bill-{b.bill_id}", b.standing.payable) for b in by_age[: len(paid)]]
+        assert paid[:-1] == expected[:-1]
+        assert paid[-1][0] == expected[-1][0]
 
     @rule(biller=st.integers(0, 1), cents=CENTS, back=st.booleans())
     def come_far(self, biller: int, cents: int, back: bool) -> None:
