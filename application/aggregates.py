@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from domain import (
+    access,
     account,
     accrued_interest,
     business_days,
@@ -66,6 +67,14 @@ def _restored_account(newest: Newest) -> Aggregate:
         return account.restore(number, fact, version, fact, version)
     assert terms is not None, f"the terms of account {number} are not in the log"
     return account.restore(number, fact, version, terms, terms_version)
+
+
+def _evolved_trail(state: access.AuditTrail | None, fact: Any, _number: int) -> Aggregate:
+    return access.evolve(state, fact)
+
+
+def _restored_trail(newest: Newest) -> Aggregate:
+    return access.AuditTrail(newest.version)
 
 
 def _restored_customer(newest: Newest) -> Aggregate:
@@ -181,6 +190,7 @@ def _restored_loan(newest: Newest) -> Aggregate:
 # By what stands before the number in the name of a stream.
 KINDS: Final[dict[str, Kind]] = {
     "account": Kind(account.evolve, _restored_account),
+    "audit": Kind(_evolved_trail, _restored_trail),
     "customer": Kind(customer.evolve, _restored_customer),
     "transaction": Kind(labels.evolve, _restored_labels),
     "ledger": Kind(_evolved_periods, _restored_periods),

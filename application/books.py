@@ -6,7 +6,7 @@ whole. Nothing here touches the store.
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,6 +15,7 @@ from application.append import KnownCommand
 from domain import account as accounts
 from domain import customer as customers
 from domain import periods
+from domain.access import STREAM as AUDIT_TRAIL
 from domain.account import Account
 from domain.account_facts import AccountFact
 from domain.banking_calendar import WEEKENDS, Calendar
@@ -76,6 +77,16 @@ class Posted(msgspec.Struct, frozen=True):
         return [draft.fact for draft in self.transaction.drafts]
 
 
+class Via(msgspec.Struct, frozen=True):
+    """How a command came: the session, and the id of the call. Empty where it came by neither."""
+
+    session: str = ""
+    request_id: str = ""
+
+
+NO_CALL: Final = Via()
+
+
 class Command(msgspec.Struct, kw_only=True):
     """An intent, under the key that names it.
 
@@ -94,12 +105,19 @@ class Command(msgspec.Struct, kw_only=True):
     refuse: Callable[[Refused], Answer]
     claims: Sequence[str] = ()
     statements: Sequence[tuple[str, tuple[Any, ...]]] = ()
+    via: Via = NO_CALL
+
+
+def streams_of(commands: Sequence[Command]) -> set[str]:
+    """All that the commands may read or add to: any of them may be refused, which is noted."""
+    return {AUDIT_TRAIL}.union(*(command.streams for command in commands))
 
 
 class Books:
     """States and claims, as the decisions so far have left them; a refused one is taken back.
 
-    Only the streams and claims that the commands named are here. `calendar` is the bank's.
+    Only the streams and claims that the commands named are here, and the audit trail. `calendar` is the
+    bank's.
     """
 
     __slots__ = (

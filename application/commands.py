@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from application.books import Answer, Books, Command, Posted, Transaction
+from application.books import NO_CALL, Answer, Books, Command, Posted, Transaction, Via
 from domain.account import Account
 from domain.customer import Role
 from domain.periods import STREAM as PERIODS
@@ -55,6 +55,7 @@ class Ask(msgspec.Struct, frozen=True):
     answer: Render
     refuse: Callable[[Refused], Answer]
     key: str | None = None
+    via: Via = NO_CALL
 
     def command(
         self,
@@ -76,6 +77,7 @@ class Ask(msgspec.Struct, frozen=True):
             refuse=self.refuse,
             claims=claims,
             statements=statements,
+            via=self.via,
         )
 
 

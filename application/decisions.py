@@ -8,8 +8,12 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from application.append import Batch, KnownCommand
+import msgspec
+
+from application.append import Batch, Found, KnownCommand
 from application.books import Answer, Books, Command, Posted, Transaction, answer_known
+from domain.access import EVIDENCE, command_refused
+from domain.access import STREAM as AUDIT_TRAIL
 from domain.refusals import KeyReused, NotApplied, Refused
 from ledger.journal import JournalEvent, encode, vouching
 from ledger.log_tree import command_hash
@@ -27,7 +31,8 @@ def decide_together(
 ) -> list[Answer]:
     """Decide commands that were submitted together, and add what follows to the rows of the batch.
 
-    A refused command leaves nothing behind but its record. `known` holds the commands that were
+    A refused command leaves nothing behind but its record, and where the refusal is evidence its event of
+    the audit trail. `known` holds the commands that were
     answered before, and gains these; `again` says that the batch itself is being run again.
     """
     if linked:
@@ -43,6 +48,7 @@ def decide_together(
             transactions = command.decide(books)
         except Refused as refusal:
             books.take_back()
+            _note_refusal(command, refusal, books, rows)
             answers.append(_record(command, first, [], command.refuse(refusal), known, rows))
             continue
         books.keep()
@@ -71,6 +77,7 @@ def _decide_linked(
             decided.append(command.decide(books))
         except Refused as refusal:
             books.take_back()
+            _note_refusal(command, refusal, books, rows)
             other = NotApplied(failed=index)
             return [
                 _record(
@@ -97,6 +104,25 @@ def _answer_linked(command: Command, known: KnownCommands, again: bool) -> Answe
     if before is None:
         return command.refuse(NotApplied(failed=None))
     return answer_known(command, before, replayed=not again)
+
+
+def _note_refusal(command: Command, refusal: Refused, books: Books, rows: Batch) -> None:
+    """Add the event of a refusal that is evidence, in the commit of the command's own record."""
+    if type(refusal) not in EVIDENCE:
+        return
+    asked = msgspec.json.decode(command.request, type=_Asked)
+    via = command.via
+    fact = command_refused(refusal, asked.call, tuple(command.streams), via.session, via.request_id)
+    noted = Transaction(actor=command.principal, booking_date=books.today, value_date=books.today)
+    books.add(noted, AUDIT_TRAIL, [fact])
+    books.keep()
+    _append(noted, command.key, rows)
+
+
+class _Asked(msgspec.Struct):
+    """What every canonical request begins with."""
+
+    call: str = ""
 
 
 def _append(transaction: Transaction, key: str, rows: Batch) -> Posted:
@@ -152,3 +178,16 @@ def _record(
         rows.statements.extend(command.statements)
         return Answer(answer.status, answer.body, position)
     return answer
+
+
+def carry_over(
+    known: KnownCommands, claims: dict[str, str], commands: Sequence[Command], found: Found
+) -> None:
+    """What the batch before, still on its way, will have answered and claimed of what is asked."""
+    for command in commands:
+        before = known.get((command.principal, command.key))
+        if before is not None:
+            found.commands[command.principal, command.key] = before
+        for name in command.claims:
+            if name in claims:
+                found.claims[name] = claims[name]

@@ -64,6 +64,10 @@ class Keyring:
         digest = hmac.digest(self._names, f"{kind}/{alike}".encode(), "sha256")
         return f"{PERSON}{kind}/{digest.hex()}"
 
+    def origin_of(self, address: str) -> str:
+        """A keyed digest of the address that a call came from: the same address is the same digest."""
+        return hmac.digest(self._names, f"address/{address}".encode(), "sha256")[:8].hex()
+
 
 def open_keyring(conninfo: str, kept_by: str | None, data: Path) -> Keyring:
     """The keyring of a migrated database, with the key-encryption key that the settings name.

@@ -44,6 +44,11 @@ class StateCache:
                 found[stream] = entry[0].version
         return found
 
+    def versions(self, streams: Iterable[str]) -> dict[str, int]:
+        """The versions known of the streams, current or not; 0 of those that are not here."""
+        entries = self._entries
+        return {s: entries[s][0].version if s in entries else 0 for s in streams}
+
     def take(self, rows: Iterable[tuple[Any, ...]], head: int) -> dict[str, Aggregate]:
         """States read from the store once the log ended at `head` or later; answers them.
 

@@ -28,10 +28,12 @@ import psycopg
 
 from application import append, clock
 from application.aggregates import Aggregate
-from application.books import Answer, Books, Command
-from application.decisions import KnownCommands, decide_together
+from application.books import Answer, Books, Command, streams_of
+from application.decisions import KnownCommands, carry_over, decide_together
 from application.state_cache import StateCache
 from application.writer_connections import WriterConnections
+from domain.access import NONE_YET
+from domain.access import STREAM as AUDIT_TRAIL
 from domain.banking_calendar import WEEKENDS, Calendar
 
 QUEUE_MAX: Final = 20_000
@@ -198,7 +200,7 @@ class Writer:
     ) -> _Decided | None:
         """Decide on top of what `before` will leave; None where that cannot be done now."""
         commands = [command for waiting in batch for command in waiting.commands]
-        touched = {stream for command in commands for stream in command.streams}
+        touched = streams_of(commands)
         # No key is looked up: one that was used before is rare, and then the commit collides and the
         # batch is decided under the lock, where it is found. States are: another process may have
         # written since they were last looked at, and a refusal writes no event that would collide.
@@ -219,7 +221,7 @@ class Writer:
                 self._cache.checked(stale, position)
             if before is not None:
                 states.update((s, before.states[s]) for s in touched & before.changed)
-                _take_from(before, commands, found)
+                carry_over(before.known, before.claims, commands, found)
             return self._decide(batch, states, found, head, again=False)
         except Exception:  # noqa: BLE001 - the batch is decided again under the lock, where it is told
             await self._connections.undo("reader")
@@ -293,16 +295,18 @@ class Writer:
         self, connection: append.Connection, batch: list[_Waiting], again: bool
     ) -> _Decided:
         commands = [command for waiting in batch for command in waiting.commands]
-        touched = {stream for command in commands for stream in command.streams}
+        touched = streams_of(commands)
         states = {stream: self._cache.get(stream) for stream in touched}
         looked_up = commands if again else [command for command in commands if command.keyed]
         asked = self._asked(commands, touched, looked_up)
+        asked.streams.update(self._cache.versions([AUDIT_TRAIL]))
         found = await append.begin(connection, asked)
         self._head = found.head
         position = found.head.position
         self._alone = not self._cache.moved(position)
-        stale = self._cache.stale(touched)
         states.update(self._cache.take(found.streams, position))
+        self._cache.checked([AUDIT_TRAIL], position)
+        stale = self._cache.stale(touched)
         if stale:
             newer = await append.read_streams(connection, stale)
             states.update(self._cache.take(newer, position))
@@ -330,6 +334,7 @@ class Writer:
         again: bool,
     ) -> _Decided:
         rows = append.Batch(head, append.next_instant(head))
+        states[AUDIT_TRAIL] = states[AUDIT_TRAIL] or NONE_YET
         claims = dict(found.claims)
         today = clock.business_date(rows.recorded_at, self._zone)
         books = Books(states, claims, today, rows.recorded_at, self._calendar)
@@ -342,7 +347,9 @@ class Writer:
 
     def _committed(self, decided: _Decided) -> None:
         self._head = decided.end
-        self._cache.wrote(((s, decided.states[s]) for s in decided.changed), self._head.position)
+        # Every batch may add to the audit trail, so its state is kept at hand.
+        known = {AUDIT_TRAIL, *decided.changed}
+        self._cache.wrote(((s, decided.states[s]) for s in known), self._head.position)
         self.batches += 1
         if self._connections.unreplicated:
             self._connections.unreplicated = False
@@ -377,14 +384,3 @@ def _told_of(error: Exception, again: bool) -> Exception:
         return error
     reason = f"the store failed ({error.sqlstate})"
     return OutcomeUnknown(reason) if again else Unavailable(reason)
-
-
-def _take_from(before: _Decided, commands: list[Command], found: append.Found) -> None:
-    """What the batch before, still on its way, will have answered and claimed of what is asked."""
-    for command in commands:
-        known = before.known.get((command.principal, command.key))
-        if known is not None:
-            found.commands[command.principal, command.key] = known
-        for name in command.claims:
-            if name in before.claims:
-                found.claims[name] = before.claims[name]

@@ -13,12 +13,14 @@ from typing import Any, Final, LiteralString
 import msgspec
 
 from application import clock
+from application.audit_trail import add_access
 from application.books import Answer, Books, Command, Transaction
 from application.commands import NO_DETAILS, Actor, Render, transaction
 from application.key_encryption import WrappedKey
 from application.keyring import Keyring, PersonKey
 from application.pools import Pool, borrowed
 from application.sealing import Place, seal, unseal
+from domain.access import StaffAdded
 from domain.customer import Customer, Role, SealedField, change_details, register, stream_of
 from domain.refusals import EmailTaken, Refused, UsernameTaken
 from ledger.journal import decode
@@ -123,7 +125,12 @@ def register_user(
         books.add(posted, stream, facts)
         for claim in user.names:
             books.claim(claim, stream)
-        return [posted]
+        if user.role == "user":
+            return [posted]
+        added = Transaction(actor=principal, booking_date=books.today, value_date=books.today)
+        fact = StaffAdded(user_id=user.user_id, role=user.role)
+        add_access(books, added, lambda _: fact)
+        return [posted, added]
 
     request = {"call": "register", "role": user.role}
     if key is not None:

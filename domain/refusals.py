@@ -75,6 +75,7 @@ here come first.
     `- KeyReused                    an idempotency key came again with another request
 """
 
+import re
 from typing import Any, ClassVar
 
 
@@ -358,3 +359,8 @@ class NotApplied(Refused):
 
 class KeyReused(Refused):
     detail = "The idempotency key was used before with another {field}."
+
+
+def code_of(kind: type[Exception]) -> str:
+    """What it is called outside of the program: `InsufficientFunds` is `insufficient-funds`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 # These are imported so that the table of facts holds every tag wherever events are read.
+from domain import access as _access  # noqa: F401
 from domain import account as _account  # noqa: F401
 from domain import accrued_interest as _accrued_interest  # noqa: F401
 from domain import business_days as _business_days  # noqa: F401

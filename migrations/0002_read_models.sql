@@ -472,3 +472,32 @@ CREATE TABLE readmodels.standing_order_outcomes (
 );
 CREATE UNIQUE INDEX standing_order_outcomes_order ON readmodels.standing_order_outcomes
     (order_id, position);
+
+-- The audit trail: looks by staff, calls and commands that were refused, sign-ins and their ends.
+-- `address` is ciphertext, `detail` JSON.
+CREATE TABLE readmodels.accesses (
+    position bigint NOT NULL,
+    version bigint NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    recorded_on date NOT NULL,
+    kind text NOT NULL,
+    actor text NOT NULL,
+    call text NOT NULL,
+    outcome text NOT NULL,
+    session text,
+    request_id text,
+    origin text,
+    address text,
+    subjects text[] NOT NULL,
+    detail text NOT NULL
+);
+CREATE UNIQUE INDEX accesses_position ON readmodels.accesses (position);
+CREATE INDEX accesses_actor ON readmodels.accesses (actor, position);
+
+-- What each was about: `account` and its number, and so on.
+CREATE TABLE readmodels.access_subjects (
+    subject text NOT NULL,
+    number bigint NOT NULL,
+    position bigint NOT NULL
+);
+CREATE INDEX access_subjects_of ON readmodels.access_subjects (subject, number, position);

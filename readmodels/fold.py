@@ -10,6 +10,7 @@ from domain.account_facts import Movement, PaymentSent, TermsFact
 from domain.bills.bill_movements import BillPaid
 from domain.labels import Labelled
 from ledger.journal import JournalEvent, decode
+from readmodels.access_rows import AccessRows
 from readmodels.bill_rows import BillRows
 from readmodels.hold_rows import HOLD_FACTS, HoldRows
 from readmodels.interest_rows import InterestRows
@@ -89,6 +90,7 @@ class Batch:
         self.loans = LoanRows()
         self.bills = BillRows()
         self.work_items = WorkItemRows()
+        self.accesses = AccessRows()
         # By run and booking date, then by ledger account, currency and kind: debits and credits.
         # Events that follow one another mostly share the first two, so those sums are kept at hand.
         self.totals: dict[tuple[int, str], dict[tuple[int, str, str], list[int]]] = {}
@@ -138,6 +140,7 @@ def fold(after: int, log_rows: Iterable[LogRow], states: dict[str, AccountState]
                     _entry(batch, position, event, None, "")
                 batch.interest.add(stream, version, position, event)
                 batch.standing_orders.add(stream, position, event)
+                batch.accesses.add(stream, version, position, event)
             if stream.startswith(BILLS):
                 batch.bills.add(stream, version, position, event)
             batch.transactions.add(position, event)

@@ -33,6 +33,7 @@ VIEWS: Final[dict[str, tuple[str, ...]]] = {
     "interest": ("interest", "rate_plans"),
     "work_items": ("work_items", "reconciliations"),
     "standing_orders": ("standing_orders", "standing_order_outcomes"),
+    "accesses": ("accesses", "access_subjects"),
 }
 
 STATES: Final = """
@@ -217,6 +218,9 @@ def write(
         _write_bills(connection, schema, batch.bills)
     if "work_items" in views:
         _write_work_items(connection, schema, batch.work_items)
+    if "accesses" in views:
+        _copy(connection, f"{schema}.accesses", batch.accesses.rows)
+        _copy(connection, f"{schema}.access_subjects", batch.accesses.subjects)
     if "ledger_totals" in views:
         _write_totals(connection, schema, batch)
     _write_accounts(connection, schema, batch)

@@ -2,12 +2,16 @@
 
 import random
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from application import accounts, corrections
+from application.audit_trail import noted
 from application.books import Command
+from domain.access import AccessFact
 from domain.money import decimals_of
 from tests.bank import CUSTOMER, Bank, ask, open_account, register
+from tests.ledger.access_samples import ACCESS_FACTS
 from tests.readmodels.asking import details
 
 CURRENCIES = ("EUR", "JPY", "BHD")
@@ -24,7 +28,10 @@ TEXTS = (
 
 
 def keep_busy(bank: Bank, seed: int, moves: int) -> None:
-    """Six accounts, two in each currency, and so many moves; some are refused, and leave nothing."""
+    """Six accounts, two in each currency, and so many moves; some are refused, and leave evidence at most.
+
+    Beside them stands every kind of access there is.
+    """
     chance = random.Random(seed)
     numbers = {currency: (10 * n + 1, 10 * n + 2) for n, currency in enumerate(CURRENCIES)}
     commands = [register(CUSTOMER)]
@@ -32,9 +39,14 @@ def keep_busy(bank: Bank, seed: int, moves: int) -> None:
         commands.append(open_account(one, currency=currency))
         commands.append(open_account(other, currency=currency, account_type="savings"))
     bank.submit_all(commands)
+    bank.submit_all([noted("teller-7", partial(_always, fact)) for fact in ACCESS_FACTS])
     for _ in range(moves):
         currency = chance.choice(CURRENCIES)
         bank.submit(_move(bank, chance, currency, *chance.sample(numbers[currency], 2)))
+
+
+def _always(fact: AccessFact, _: int) -> AccessFact:
+    return fact
 
 
 def _move(bank: Bank, chance: random.Random, currency: str, one: int, other: int) -> Command:

@@ -50,6 +50,8 @@ async def admitted(request: Request[Any, Any, Any]) -> Response[None] | None:
             raise NotFoundException
     if actor.role not in rule.roles:
         await _refuse_role(bank, actor, rule, scope)
+    if rule.looked_at_by(scope["method"], actor.role):
+        state["look"] = True
     return None
 
 

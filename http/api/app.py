@@ -13,6 +13,7 @@ from litestar import Litestar, Router
 from litestar.serialization import encode_json
 from litestar.types import ASGIApp
 
+from api import looks
 from api.admission import admitted
 from api.areas import TAGS, routers
 from api.call import Bank, Call
@@ -80,7 +81,8 @@ def create_app(configuration: Configuration, *, own_writes: OwnWrites | None = N
     """
     metrics = Metrics()
     framework = create_framework(configuration, metrics, own_writes or OwnWrites.of_one_process())
-    return Gate(framework, metrics, secure_transport=configuration.environment == "prod")
+    in_production = configuration.environment == "prod"
+    return Gate(framework, metrics, looks.recorded, secure_transport=in_production)
 
 
 def create_framework(

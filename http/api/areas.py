@@ -7,6 +7,7 @@ from litestar.openapi.spec import Tag
 from litestar.types import ControllerRouterHandler
 
 from api import (
+    accesses,
     account_readings,
     accounts,
     audit,
@@ -131,8 +132,8 @@ AREAS: Final = (
     ),
     Area(
         "Evidence",
-        "The log, its signed heads, and proofs that anybody can check.",
-        [*audit.HANDLERS, *explanations.HANDLERS],
+        "The log, its signed heads, proofs that anybody can check, and who looked at what.",
+        [*audit.HANDLERS, *explanations.HANDLERS, *accesses.HANDLERS],
     ),
     Area(
         "Persons",

@@ -22,7 +22,7 @@ from api.signing_keys import SigningKeys
 from api.strict_json import BodyTooSlow, FieldError, encode
 from api.tokens import AccessTokens
 from application import clock
-from application.books import Answer, Command, Posted
+from application.books import Answer, Command, Posted, Via
 from application.commands import Actor, Ask
 from application.erased_persons import ErasedPersons
 from application.gateways import Gateway
@@ -121,6 +121,16 @@ class Call(Request[Any, Any, Any]):
         return str(self.scope["state"]["session_id"])
 
     @property
+    def request_id(self) -> str:
+        return str(self.scope["state"]["request_id"])
+
+    @property
+    def via(self) -> Via:
+        """How the call came, for the audit trail."""
+        state = self.scope["state"]
+        return Via(state["session_id"], state["request_id"])
+
+    @property
     def key(self) -> str | None:
         arrival: Arrival = self.scope["state"]["arrival"]
         return key_of(arrival.idempotency_key)
@@ -215,7 +225,7 @@ def recorded_at(posted: Posted) -> dt.datetime:
 
 
 def asked_by(call: Call, answer: Callable[[list[Posted]], Answer]) -> Ask:
-    return Ask(call.actor, answer, refused, call.key)
+    return Ask(call.actor, answer, refused, call.key, call.via)
 
 
 async def written(call: Call, command: Command, *account_ids: int) -> Told:

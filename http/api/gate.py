@@ -9,7 +9,8 @@ import os
 import re
 import secrets
 import time
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import structlog
@@ -35,13 +36,19 @@ class Arrival(msgspec.Struct):
 
 
 TWICE: Final = b"\x00"
+FORBIDDEN: Final = 403
+Recorded: TypeAlias = Callable[[Any, int], Awaitable[ASGIApp | None]]
 
 
 class Gate:
     """Wraps the framework's application. It holds nothing of a request, and knows no rules."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, *, secure_transport: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, recorded: Recorded, *, secure_transport: bool
+    ) -> None:
+        """`recorded` is `looks.recorded`: it records a look, or tells what is answered in its place."""
         self._app = app
+        self._recorded = recorded
         self._metrics = metrics
         self._prefix = f"{secrets.token_hex(4)}-{os.getpid():x}"
         self._numbers = itertools.count(1)
@@ -62,12 +69,19 @@ class Gate:
         arrival = self._arrival(scope)
         request_id = arrival.request_id
         scope["state"] = {"request_id": request_id, "arrival": arrival}
-        status = 500
+        status, withheld = 500, False
 
         async def send_marked(message: Message) -> None:
-            nonlocal status
+            nonlocal status, withheld
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if "look" in scope["state"] or status == FORBIDDEN:
+                    # What cannot be recorded is not shown: of that answer not a byte goes out.
+                    instead = await self._recorded(scope, status)
+                    if instead is not None:
+                        await instead(scope, receive, send_marked)
+                        withheld = True
+                        return
                 # The pages bring their own policy and may be cached; everything else is data.
                 page = str(scope.get("path_template", "")).startswith(_PAGES)
                 own = message["headers"]
@@ -78,7 +92,8 @@ class Gate:
                     (b"x-request-id", request_id.encode()),
                     *(self._always if page else self._data),
                 ]
-            await send(message)
+            if not withheld:
+                await send(message)
 
         try:
             await self._app(scope, receive, send_marked)

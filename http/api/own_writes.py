@@ -49,6 +49,10 @@ class OwnWrites:
             # Answers of one batch come in any order.
             mine[cell] = max(mine[cell], position)
 
+    def noted(self, position: int) -> None:
+        """This was written in the audit trail, which only those who read that need to see."""
+        self._mine[_NEWEST] = max(self._mine[_NEWEST], position)
+
     def newest(self) -> int:
         """The last position that was written here, by anybody."""
         return max(row[_NEWEST] for row in self._rows)

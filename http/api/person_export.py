@@ -27,11 +27,14 @@ from api.visibility import check_user, moment_of
 from application import clock, sessions, users
 from application.erasure import standing_of
 from application.pools import borrowed
+from application.sealing import Place, unseal
+from domain.access import STREAM
 from domain.customer import DetailsChanged, Registered, Role
 from domain.money import decimal_of
 from domain.statement import account_of
 from ledger.journal import Recorded
 from readmodels import billers, bills, issued_statements, loans, standing_orders, transactions
+from readmodels.accesses import AccessRow, Wanted, accesses
 from readmodels.accounts import AccountRow, accounts_of
 from readmodels.moments import Moment
 from readmodels.person import PastHold, customer_events, every_hold
@@ -73,8 +76,32 @@ class SignInOut(msgspec.Struct, kw_only=True):
     ended_at: dt.datetime | None
 
 
+class LookOut(msgspec.Struct, kw_only=True):
+    """A member of staff, by role and number, asked for what is the person's. `call` is the route."""
+
+    timestamp: dt.datetime
+    position: int
+    by: str
+    call: str
+    subjects: list[str]
+    outcome: str
+
+
+class ComingInOut(msgspec.Struct, kw_only=True):
+    """A sign-in or what came of it, and from which address where the person was let in."""
+
+    timestamp: dt.datetime
+    position: int
+    kind: str
+    outcome: str
+    address: str | None
+
+
 class ExportOut(msgspec.Struct, kw_only=True):
     """`details` are all there ever were, the newest last; none of a person who was erased.
+
+    `looks` are those at the person, or at what is the person's, the newest first; lists that a member of
+    staff saw without naming anybody are not among them.
 
     Of sign-ins, the newest thousand that are still kept. `complete` comes last: a document without it
     was cut off.
@@ -98,6 +125,8 @@ class ExportOut(msgspec.Struct, kw_only=True):
     registrations: list[RegistrationOut]
     autopay: list[AutopayOut]
     standing_orders: list[StandingOrderOut]
+    looks: list[LookOut]
+    coming_in: list[ComingInOut]
     complete: bool = True
 
 
@@ -133,11 +162,18 @@ async def export(request: Call, user_id: FromPath[int]) -> ASGIApp:
     return Streamed(_document(request, user_id, moment, head), position=moment.known_at)
 
 
-async def _details(call: Call, user_id: int, life: list[Recorded]) -> list[DetailsOut]:
+async def _data_key(call: Call, user_id: int) -> bytes | None:
+    """Opened; None of a person who was erased."""
     key = await users.data_key_of(call.bank.persons, user_id)
     if key is None:
+        return None
+    return await asyncio.to_thread(call.bank.keyring.opened, user_id, key)
+
+
+async def _details(call: Call, user_id: int, life: list[Recorded]) -> list[DetailsOut]:
+    data_key = await _data_key(call, user_id)
+    if data_key is None:
         return []
-    data_key = await asyncio.to_thread(call.bank.keyring.opened, user_id, key)
     found = []
     for recorded in life:
         fact = recorded.event.fact
@@ -188,9 +224,11 @@ async def _document(
 
     async for part in _section(call, ("accounts", [accounts], account_said)):
         yield part
+    data_key = await _data_key(call, user_id)
     for section in (
         *_of_accounts(user_id, moment, account_ids),
         *_of_agreements(user_id, moment),
+        *_of_accesses(user_id, moment, data_key),
     ):
         async for part in _section(call, section):
             yield part
@@ -249,6 +287,46 @@ def _of_agreements(user_id: int, moment: Moment) -> list[Section]:
         ("autopay", [ruled], lambda row: autopay_out(row.autopay_id, row.rule)),
         ("standing_orders", [ordered], order_out),
     ]
+
+
+def _of_accesses(user_id: int, moment: Moment, data_key: bytes | None) -> list[Section]:
+    def kind_of(kind: str) -> Page:
+        wanted = Wanted(user_id=user_id, kind=kind)
+
+        async def page(connection: Connection, last: AccessRow | None) -> list[AccessRow]:
+            before = last.position if last else moment.known_at + 1
+            return await accesses(connection, wanted, before=before, limit=PAGE_MAX)
+
+        return page
+
+    def came_in(row: AccessRow) -> ComingInOut:
+        address = None
+        if data_key is not None and row.address is not None:
+            address = unseal(data_key, Place(STREAM, row.version, "address"), row.address)
+        return ComingInOut(
+            timestamp=row.recorded_at,
+            position=row.position,
+            kind=row.kind,
+            outcome=row.outcome,
+            address=address,
+        )
+
+    kinds = ("signed-in", "sign-in-failed", "refresh-reused", "signed-out")
+    return [
+        ("looks", [kind_of("looked")], _look_out),
+        ("coming_in", [kind_of(kind) for kind in kinds], came_in),
+    ]
+
+
+def _look_out(row: AccessRow) -> LookOut:
+    return LookOut(
+        timestamp=row.recorded_at,
+        position=row.position,
+        by=row.actor,
+        call=row.call,
+        subjects=row.subjects,
+        outcome=row.outcome,
+    )
 
 
 async def _section(call: Call, section: Section) -> AsyncIterator[bytes]:

@@ -4,12 +4,17 @@ A rule names the roles that may, and what the path names, so that a caller who m
 told that it does not exist (404), and one who may see it that he may not do this (403). Whether a holder
 is the holder of *this* account is decided where the account is known: inside the command for a write,
 by `readmodels` for a read.
+
+What a path names, or that it names nothing and shows what is many people's, also tells which readings by
+staff are recorded (`looks.py`).
 """
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 Subject: TypeAlias = Literal[
     "nothing",
+    # A list or a report of what is customers'; its filters say whose.
+    "many",
     "account",
     "transaction",
     "user",
@@ -36,11 +41,19 @@ ANYONE: Final = SIGNED_IN | {"anonymous"}
 
 
 class Rule(NamedTuple):
-    """`late` are roles that may move money only as a late entry, by naming its booking date."""
+    """`late` are roles that may move money only as a late entry, by naming its booking date.
+
+    A reading whose subject is not `nothing` shows what is a customer's: members of staff who make it stand
+    in the audit trail.
+    """
 
     roles: frozenset[str]
     subject: Subject = "nothing"
     late: frozenset[str] = frozenset()
+
+    def looked_at_by(self, method: str, role: str) -> bool:
+        """Whether the call is a look: a member of staff reads what is a customer's."""
+        return method == "GET" and self.subject != "nothing" and role != "user"
 
 
 _MOVES_MONEY: Final = USER | TELLER | COMPLIANCE
@@ -53,7 +66,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/profile"): Rule(SIGNED_IN),
     # Accounts.
     ("POST", "/accounts/create"): Rule(USER | TELLER),
-    ("GET", "/accounts"): Rule(SIGNED_IN),
+    ("GET", "/accounts"): Rule(SIGNED_IN, "many"),
     ("GET", "/accounts/{account_id}"): Rule(SIGNED_IN, "account"),
     ("GET", "/accounts/{account_id}/balance"): Rule(SIGNED_IN, "account"),
     ("GET", "/accounts/{account_id}/summary"): Rule(SIGNED_IN, "account"),
@@ -81,7 +94,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/holds/{hold_id}/release"): Rule(TELLER | COMPLIANCE, "hold"),
     # Standing orders.
     ("POST", "/standing-orders"): Rule(USER | TELLER),
-    ("GET", "/standing-orders"): Rule(SIGNED_IN),
+    ("GET", "/standing-orders"): Rule(SIGNED_IN, "many"),
     ("GET", "/standing-orders/{standing_order_id}"): Rule(SIGNED_IN, "standing_order"),
     ("PUT", "/standing-orders/{standing_order_id}"): Rule(USER | TELLER, "standing_order"),
     ("POST", "/standing-orders/{standing_order_id}/pause"): Rule(USER | TELLER, "standing_order"),
@@ -97,7 +110,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     # Transactions.
     ("POST", "/transactions/create"): Rule(_MOVES_MONEY, late=COMPLIANCE),
     ("POST", "/transactions/batch"): Rule(USER | TELLER),
-    ("GET", "/transactions/history"): Rule(SIGNED_IN),
+    ("GET", "/transactions/history"): Rule(SIGNED_IN, "many"),
     ("GET", "/transactions/history/{user_id}"): Rule(SIGNED_IN, "user"),
     ("GET", "/transactions/{transaction_id}"): Rule(SIGNED_IN, "transaction"),
     ("POST", "/transactions/{transaction_id}/reverse"): Rule(TELLER | COMPLIANCE, "transaction"),
@@ -112,7 +125,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("PUT", "/billers/{biller_id}"): Rule(TELLER | ADMIN),
     ("POST", "/billers/{biller_id}/settle"): Rule(TELLER),
     ("POST", "/bills"): Rule(USER | TELLER | ADMIN),
-    ("GET", "/bills"): Rule(SIGNED_IN),
+    ("GET", "/bills"): Rule(SIGNED_IN, "many"),
     ("GET", "/bills/{bill_id}"): Rule(SIGNED_IN, "bill"),
     ("GET", "/bills/upcoming/{user_id}"): Rule(SIGNED_IN, "user"),
     ("POST", "/bills/{bill_id}/cancel"): Rule(USER | TELLER | ADMIN, "bill"),
@@ -120,7 +133,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/bills/{bill_id}/end-dispute"): Rule(TELLER, "bill"),
     ("POST", "/bills/pay"): Rule(USER | TELLER),
     ("POST", "/bills/pay-together"): Rule(USER | TELLER),
-    ("GET", "/bills/history"): Rule(SIGNED_IN),
+    ("GET", "/bills/history"): Rule(SIGNED_IN, "many"),
     ("GET", "/bills/history/{user_id}"): Rule(SIGNED_IN, "user"),
     ("GET", "/bills/payments/{payment_id}"): Rule(SIGNED_IN, "payment"),
     ("POST", "/bills/payments/{payment_id}/refund"): Rule(TELLER, "payment"),
@@ -130,19 +143,19 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/bills/payments/{payment_id}/charge-back"): Rule(TELLER, "payment"),
     ("POST", "/bills/payments/{payment_id}/chargeback-lost"): Rule(TELLER, "payment"),
     ("POST", "/bills/registrations"): Rule(USER | TELLER),
-    ("GET", "/bills/registrations"): Rule(SIGNED_IN),
+    ("GET", "/bills/registrations"): Rule(SIGNED_IN, "many"),
     ("GET", "/bills/registrations/{registration_id}"): Rule(SIGNED_IN, "registration"),
     ("PUT", "/bills/registrations/{registration_id}"): Rule(USER | TELLER, "registration"),
     ("DELETE", "/bills/registrations/{registration_id}"): Rule(USER | TELLER, "registration"),
     ("POST", "/bills/autopay"): Rule(USER | TELLER),
-    ("GET", "/bills/autopay"): Rule(SIGNED_IN),
+    ("GET", "/bills/autopay"): Rule(SIGNED_IN, "many"),
     ("GET", "/bills/autopay/{autopay_id}"): Rule(SIGNED_IN, "autopay"),
     ("DELETE", "/bills/autopay/{autopay_id}"): Rule(USER | TELLER, "autopay"),
     ("POST", "/bills/autopay/{autopay_id}/resume"): Rule(USER | TELLER, "autopay"),
     # Loans. What a loan is taken as lost for is decided by loan officers, at the end by two of them.
     ("GET", "/loans/products"): Rule(SIGNED_IN),
     ("POST", "/loans/apply"): Rule(USER | LOAN_OFFICER),
-    ("GET", "/loans"): Rule(SIGNED_IN),
+    ("GET", "/loans"): Rule(SIGNED_IN, "many"),
     ("GET", "/loans/{loan_id}"): Rule(SIGNED_IN, "loan"),
     ("GET", "/loans/{loan_id}/schedule"): Rule(SIGNED_IN, "loan"),
     ("GET", "/loans/{loan_id}/payoff"): Rule(SIGNED_IN, "loan"),
@@ -172,10 +185,10 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/gateways/{name}/callbacks"): Rule(ANYONE),
     ("POST", "/gateways/{name}/reconciliations"): Rule(TELLER | COMPLIANCE),
     ("GET", "/gateways/{name}/reconciliations"): Rule(STAFF),
-    ("GET", "/work-items"): Rule(STAFF),
-    ("GET", "/work-items/{work_item_id}"): Rule(STAFF),
+    ("GET", "/work-items"): Rule(STAFF, "many"),
+    ("GET", "/work-items/{work_item_id}"): Rule(STAFF, "many"),
     ("POST", "/work-items/{work_item_id}/resolve"): Rule(COMPLIANCE),
-    ("GET", "/ledger/clearing"): Rule(STAFF),
+    ("GET", "/ledger/clearing"): Rule(STAFF, "many"),
     # Persons. It takes two of compliance to erase one; everybody is given what is known of them.
     ("PUT", "/profile"): Rule(SIGNED_IN),
     ("GET", "/users/{user_id}/export"): Rule(USER | COMPLIANCE, "user"),
@@ -187,7 +200,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     # The books.
     ("GET", "/ledger/chart-of-accounts"): Rule(STAFF),
     ("GET", "/ledger/trial-balance"): Rule(STAFF),
-    ("GET", "/ledger/journal"): Rule(STAFF),
+    ("GET", "/ledger/journal"): Rule(STAFF, "many"),
     # No customer's money moves when a period is closed, so an admin may be one of the two.
     ("POST", "/ledger/periods/{period}/close"): Rule(COMPLIANCE | ADMIN),
     ("POST", "/ledger/periods/{period}/reopen"): Rule(COMPLIANCE),
@@ -199,8 +212,8 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/ledger/income-statement"): Rule(STAFF),
     ("GET", "/ledger/cash-flow"): Rule(STAFF),
     # Reports. A customer's are of the customer's own accounts.
-    ("GET", "/reports/transaction-summary"): Rule(SIGNED_IN),
-    ("GET", "/reports/spending"): Rule(SIGNED_IN),
+    ("GET", "/reports/transaction-summary"): Rule(SIGNED_IN, "many"),
+    ("GET", "/reports/spending"): Rule(SIGNED_IN, "many"),
     ("GET", "/reports/analysis"): Rule(STAFF),
     ("GET", "/reports/loan-portfolio"): Rule(STAFF),
     # Reckonings: they need no customer and store nothing.
@@ -208,10 +221,11 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/loans/apr"): Rule(ANYONE),
     ("POST", "/loans/day-count"): Rule(ANYONE),
     # Evidence. A customer can prove what was booked on the customer's own accounts.
-    ("GET", "/audit/log"): Rule(AUDITORS),
+    ("GET", "/audit/log"): Rule(AUDITORS, "many"),
+    ("GET", "/audit/accesses"): Rule(AUDITOR | COMPLIANCE, "many"),
     ("GET", "/audit/checkpoints"): Rule(AUDITORS),
     ("GET", "/audit/checkpoints/latest"): Rule(AUDITORS),
-    ("GET", "/audit/proofs/inclusion"): Rule(USER | AUDITORS),
+    ("GET", "/audit/proofs/inclusion"): Rule(USER | AUDITORS, "many"),
     ("GET", "/audit/proofs/consistency"): Rule(AUDITORS),
     ("GET", "/audit/explain/{transaction_id}"): Rule(AUDITORS, "transaction"),
     # Operation: nothing of a customer is in these.

@@ -42,7 +42,7 @@ from application.revoked_sessions import RevocationsUnknown
 from application.sessions import RefreshRefused
 from application.transact import OutcomeUnknown, Unavailable
 from domain import refusals
-from domain.refusals import Refused
+from domain.refusals import Refused, code_of
 from readmodels.moments import UnanswerableMoment
 from readmodels.statements.building import StatementTooLong
 from readmodels.statements.canonical import NotExpressible
@@ -232,6 +232,8 @@ def problem_response(
 ) -> Response[bytes]:
     """A problem as the answer to a request, with the headers that its status calls for."""
     request_id = request_id_of(connection)
+    # What the audit trail says of a look that came to nothing.
+    connection.scope["state"]["problem"] = code
     problem = Problem(
         type=f"/problems/{code}",
         title=title,
@@ -313,11 +315,6 @@ def row_of(kind: type[Exception]) -> tuple[type[Exception], Row] | None:
         if ancestor in PROBLEMS:
             return ancestor, PROBLEMS[ancestor]
     return None
-
-
-def code_of(kind: type[Exception]) -> str:
-    """`InsufficientFunds` is `insufficient-funds`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
 
 
 def catalogue() -> list[dict[str, Any]]:

@@ -67,16 +67,18 @@ async def admit(limits: RateLimits, key: str, rate: Rate) -> None:
         raise TooManyRequests(verdict.retry_after_seconds)
 
 
-async def admit_sign_in(limits: RateLimits, *, username_key: str, client: str) -> None:
+async def admit_sign_in(limits: RateLimits, *, username_key: str, client: str) -> bool:
     """Before a password is checked; raises `TooManyRequests`. After a right one: `sign_in_succeeded`.
 
     The strict count is per name and client, so that a stranger's failures do not lock out the owner.
+    Answers whether this is the last try before a wait, unless it is right.
     """
     await admit(limits, f"sign-in client {client}", SIGN_INS_PER_CLIENT)
     verdict = await limits.attempt(_attempts_key(username_key, client))
     if not verdict.allowed:
         raise TooManyRequests(verdict.retry_after_seconds)
     await admit(limits, f"sign-in name {username_key}", SIGN_INS_PER_ACCOUNT)
+    return verdict.remaining == 0
 
 
 async def sign_in_succeeded(limits: RateLimits, *, username_key: str, client: str) -> None:

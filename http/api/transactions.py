@@ -153,6 +153,7 @@ async def transfer_batch(request: Call, data: JSONBody[Batch]) -> ASGIApp:
             _transfer_answer(source, destination),
             refused,
             None if key is None else key_of(key.encode()),
+            request.via,
         )
         commands.append(accounts.transfer(ask, source, destination, item.amount, item.details()))
         touched.update((source, destination))

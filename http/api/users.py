@@ -14,12 +14,15 @@ from api.call import Call, refused, told, told_answer
 from api.documents import answers, described
 from api.problems import CredentialsRefused
 from api.rate_limits import admit_sign_in, sign_in_succeeded
+from api.sign_ins import note_failure, note_reuse, note_sign_in, note_sign_out
 from api.strict_json import BodyInvalid, FieldError, encode
 from api.tokens import ACCESS_TOKEN_SECONDS
 from application import users
+from application.audit_trail import ANONYMOUS
 from application.books import Answer, Posted
 from application.passwords import LENGTH_MAX, check_password
 from application.sessions import (
+    RefreshReused,
     Session,
     refresh_session,
     revoke_session,
@@ -31,8 +34,6 @@ _NAME: Final = re.compile(r"[^\W_](?:[\w.@+-]*\w)?")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)*")
 _WRONG_NAME: Final = FieldError("/username", "Letters, digits and . _ - @ + between them")
 _WRONG_EMAIL: Final = FieldError("/email", "Expected an address such as ada@example.org")
-# Every registration that comes without a sign-in shares one space of idempotency keys.
-ANONYMOUS: Final = "anonymous"
 
 Secret: TypeAlias = Annotated[str, msgspec.Meta(max_length=LENGTH_MAX * 4)]
 
@@ -104,6 +105,7 @@ async def register(request: Call, data: JSONBody[Registration]) -> ASGIApp:
     def answer(posted: list[Posted]) -> Answer:
         return Answer(201, encode(_Registered(user.user_id, user.role)))
 
+    # Every registration that comes without a sign-in shares one space of idempotency keys.
     command = users.register_user(
         user, key=request.key, principal=ANONYMOUS, answer=answer, refuse=refused
     )
@@ -134,18 +136,22 @@ async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
     """An access token for ten minutes, and a refresh token to get the next one with."""
     bank = request.bank
     name, client = bank.keyring.claim_of(users.USERNAME, data.username), request.client_address
-    await admit_sign_in(bank.sign_in_limits, username_key=name, client=client)
+    last = await admit_sign_in(bank.sign_in_limits, username_key=name, client=client)
     known = await users.sign_in_of(bank.users, name)
     verdict = await bank.passwords.verify(
         None if known is None else known.password_hash, data.password
     )
     if known is None or not verdict.matches:
+        user_id = None if known is None else known.user_id
+        await note_failure(request, user_id, locked_out=last)
         raise CredentialsRefused
     await sign_in_succeeded(bank.sign_in_limits, username_key=name, client=client)
     if verdict.rehash:
         anew = await bank.passwords.hash(data.password)
         await users.store_password_hash(bank.users, known.user_id, known.password_hash, anew)
-    return _tokens(request, await start_session(bank.users, user_id=known.user_id))
+    session = await start_session(bank.users, user_id=known.user_id)
+    await note_sign_in(request, session)
+    return _tokens(request, session)
 
 
 @post(
@@ -158,7 +164,11 @@ async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
 async def refresh(request: Call, data: JSONBody[Refreshing]) -> ASGIApp:
     """The next pair of tokens. A refresh token is used once; a second use ends the session."""
     bank = request.bank
-    session = await refresh_session(bank.users, data.refresh_token, secret=bank.secret)
+    try:
+        session = await refresh_session(bank.users, data.refresh_token, secret=bank.secret)
+    except RefreshReused as error:
+        await note_reuse(request, error.sid, error.user_id)
+        raise
     return _tokens(request, session)
 
 
@@ -170,6 +180,7 @@ async def refresh(request: Call, data: JSONBody[Refreshing]) -> ASGIApp:
 async def logout(request: Call) -> ASGIApp:
     """The session ends at once: neither its access nor its refresh token opens anything again."""
     bank = request.bank
+    await note_sign_out(request)
     await revoke_session(bank.users, request.session_id)
     bank.revoked.add(request.session_id)
     bank.own_writes.session_ended()

@@ -18,6 +18,8 @@ from tests.bank import read_log
 from tests.running_api import PASSWORD, Person, RunningApi, running_api
 
 CANARY = "canary-of-the-mine"
+# From where every test calls.
+HERE = "127.0.0.1"
 LOAN = {"product": "instalment", "amount": 12_000, "instalments": 4, "income": 10_000}
 REASON = {"reason": "asked for in writing"}
 
@@ -247,15 +249,27 @@ def test_nothing_of_the_person_is_in_the_database_the_data_folder_or_the_log_of_
         json={"username": CANARY, "email": "x@example.org", "password": PASSWORD},
         headers={"Idempotency-Key": "taken"},
     )
+    for tried in (CANARY, f"{CANARY}-of-nobody"):
+        wrong = {"username": tried, "password": "not his password"}
+        assert free.anyone.post("/v1/login", json=wrong).status_code == 401
+    assert two[0].get("/v1/transactions/history", text=CANARY).status_code == 200
+    assert two[0].get("/v1/accounts", reference=CANARY).status_code == 200
+    assert two[0].get(path_of(person, "export")).json()["coming_in"][0]["address"] == HERE
     before = dump(free.conninfo)
 
     erase(two, person)
 
     assert found_in(before, *texts) == set(), "not even while he was a customer"
+    assert found_in(before, HERE) == set(), "nor from where he came"
     assert found_in(dump(free.conninfo), *texts) == set()
     for file in Path(free.keys).parent.rglob("*"):
         assert file.is_dir() or found_in(file.read_bytes(), *texts) == set(), file
     assert CANARY not in caplog.text
+    came_in = two[0].get(path_of(person, "export")).json()["coming_in"]
+    assert [(each["kind"], each["address"]) for each in came_in] == [
+        ("signed-in", None),
+        ("sign-in-failed", None),
+    ]
     kept = [r.event.fact for r in read_log(free.conninfo) if isinstance(r.event.fact, Registered)]
     assert all(fact.details for fact in kept), "the ciphertext stays"
     exported = two[0].get(path_of(person, "export")).json()
@@ -329,7 +343,8 @@ def test_a_person_is_given_everything_as_one_document(free: RunningApi) -> None:
     assert list(told) == [
         *("user_id", "role", "erased", "exported_at", "known_at", "details", "events"),
         *("sign_ins", "accounts", "transactions", "holds", "statements", "loans", "bills"),
-        *("bill_payments", "registrations", "autopay", "standing_orders", "complete"),
+        *("bill_payments", "registrations", "autopay", "standing_orders", "looks", "coming_in"),
+        "complete",
     ]
     assert [(d["username"], d["email"]) for d in told["details"]] == [
         ("everything", "everything@example.org"),

@@ -22,14 +22,13 @@ from api.problems import (
     MEDIA_TYPE,
     PROBLEMS,
     catalogue,
-    code_of,
     problem_specs,
 )
 from api.rate_limits import TooManyRequests
 from api.strict_json import Amount, Rate
 from application.passwords import PasswordNotAccepted
 from domain import refusals
-from domain.refusals import AccountNotFound, InsufficientFunds, Refused
+from domain.refusals import AccountNotFound, InsufficientFunds, Refused, code_of
 
 Id = Annotated[int, Meta(gt=0, le=999_999_999_999_999)]
 

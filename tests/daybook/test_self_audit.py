@@ -222,12 +222,20 @@ LOG_DAMAGES = {
 }
 
 
+# The newest event of an account that another of the account follows, and the newest of all.
+FOLLOWED = """
+    SELECT max(e.notification_id), (SELECT max(notification_id) FROM daybook_events)
+      FROM daybook_events e JOIN daybook_events next
+        ON next.originator_id = e.originator_id
+       AND next.originator_version = e.originator_version + 1
+     WHERE e.originator_id LIKE 'account-%'
+"""
+
+
 @pytest.mark.parametrize("damage", LOG_DAMAGES)
 def test_a_damaged_log_is_named_and_nothing_is_stated_over_it(busy: str, damage: str) -> None:
     with damaging(busy) as connection:
-        row = connection.execute(
-            "SELECT max(notification_id) - 2, max(notification_id) FROM daybook_events"
-        ).fetchone()
+        row = connection.execute(FOLLOWED).fetchone()
         assert row is not None
         position, head = row
         stream = connection.execute(
@@ -362,8 +370,9 @@ COMMAND_DAMAGES = {
     ),
     "a status": ("UPDATE commands SET status = 202 WHERE position = %s", "is not the one"),
     "a position": (
-        "UPDATE commands SET position = position + 1 WHERE position = %s",
-        "is not the one that was committed",
+        # Beyond the end: one beside another's would be read before or after it, as their keys are.
+        "UPDATE commands SET position = position + 1000000 WHERE position = %s",
+        "is missing",
     ),
     "a principal": ("UPDATE commands SET principal = 'x' WHERE position = %s", "is not the one"),
     "a key": ("UPDATE commands SET key = 'x' WHERE position = %s", "no event tells of"),
@@ -383,8 +392,9 @@ def test_a_request_or_an_answer_that_was_changed_is_found_and_the_books_stand(
     statement, said_of_it = COMMAND_DAMAGES[damage]
     with damaging(busy) as connection:
         row = connection.execute(
-            "SELECT position, count(*) OVER () FROM commands WHERE position IS NOT NULL"
-            " ORDER BY position DESC OFFSET 5 LIMIT 1"
+            "SELECT position, (SELECT count(*) FROM daybook_events"
+            " WHERE convert_from(state, 'UTF8') LIKE '%,\"command_hash\":%')"
+            " FROM commands WHERE position IS NOT NULL ORDER BY position DESC OFFSET 5 LIMIT 1"
         ).fetchone()
         assert row is not None
         position, commands = row

@@ -6,6 +6,7 @@ network at all.
 
 import contextlib
 import io
+import json
 import os
 import re
 import shlex
@@ -67,7 +68,7 @@ def forge(conninfo: str, data: Path, folder: Path) -> None:
                 # What came after the first deposit is cut off, and what was signed is forgotten.
                 connection.execute("SET session_replication_role = replica")
                 last = (
-                    "SELECT last_position FROM commits WHERE last_position >= 7 ORDER BY 1 LIMIT 1"
+                    "SELECT last_position FROM commits WHERE last_position >= 12 ORDER BY 1 LIMIT 1"
                 )
                 (cut,) = connection.execute(last).fetchone() or (0,)
                 head = "SELECT max(last_position) FROM commits"
@@ -85,6 +86,15 @@ def forge(conninfo: str, data: Path, folder: Path) -> None:
             daybook("daybook audit export forked.jsonl", folder)
         finally:
             server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def seen_by_her_witness(conninfo: str, proof: Path) -> str:
+    """The checkpoint that was the newest when the proof was asked for, as it was signed then."""
+    size = json.loads(proof.read_bytes())["checkpoint"]["size"]
+    with psycopg.connect(conninfo) as connection:
+        row = connection.execute("SELECT note FROM checkpoints WHERE size = %s", [size]).fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def without_network() -> tuple[str, ...]:
@@ -109,6 +119,7 @@ def test_the_ten_minutes(database: str, tmp_path: Path, monkeypatch: pytest.Monk
     for line in commands.splitlines():
         daybook(line, hers)
     publish(database, data, hers / "checkpoint")
+    (hers / "seen").write_text(seen_by_her_witness(database, hers / "proof.json"))
     forge(database, data, hers)
 
     told = ON_HER_MACHINE.findall(text)

@@ -13,7 +13,7 @@ import psycopg
 
 from application import append, clock
 from application.aggregates import Aggregate
-from application.books import Books
+from application.books import Books, streams_of
 from application.decisions import KnownCommands, decide_together
 from ledger.journal import Recorded, decode
 from tests.bank import CUSTOMER, Bank, read_log, register
@@ -59,7 +59,7 @@ class PureCore:
     def decide(self, commands: Sequence[Any], *, linked: bool = False) -> list[Any]:
         instant = dt.datetime.combine(self.today, dt.time(12), dt.UTC)
         instant += dt.timedelta(seconds=self._head.position)
-        states = {s: self.states.get(s) for command in commands for s in command.streams}
+        states = {stream: self.states.get(stream) for stream in streams_of(commands)}
         rows = append.Batch(self._head, instant)
         books = Books(states, self._claims, self.today, instant)
         answers = decide_together(commands, linked, books, self._known, rows, again=False)

@@ -12,8 +12,11 @@ from application import accounts, corrections
 from application.books import Command
 from application.commands import NO_DETAILS
 from application.state_cache import restore
+from domain.access import EVIDENCE
+from domain.access import STREAM as AUDIT_TRAIL
 from domain.account import Account, evolve
 from domain.account_facts import Debit, Movement, TermsFact
+from domain.refusals import code_of
 from ledger.journal import Recorded, decode, encode, entry_of
 from ledger.trial_balance import trial_balance
 from tests.bank import ask, deposit, open_account, told, transfer, withdraw
@@ -166,7 +169,7 @@ def test_each_fact_says_the_balance_that_the_postings_of_its_stream_come_to(
 
 
 @given(histories)
-def test_a_refused_command_leaves_nothing_behind(history: list[Command]) -> None:
+def test_a_refused_command_leaves_nothing_behind_but_evidence(history: list[Command]) -> None:
     """Reversals above all: they are refused half-way, when one of two accounts has been credited."""
     core = lived(history)
     movements = {r.event.transaction_id for r in core.log() if r.event.entry}
@@ -175,9 +178,33 @@ def test_a_refused_command_leaves_nothing_behind(history: list[Command]) -> None
         original = [r for r in core.log() if r.event.transaction_id == transaction_id]
         states, events = dict(core.states), len(core.log())
         (answer,) = core.decide([corrections.reverse(ask(), original, NO_DETAILS)])
-        if told(answer).refused:
+        if refused := told(answer).refused:
+            noted = core.log()[events:]
+            assert [r.event.fact.refusal for r in noted] == [
+                code_of(kind) for kind in EVIDENCE if kind.__name__ == refused
+            ]
+            states[AUDIT_TRAIL] = core.states[AUDIT_TRAIL]
             assert core.states == states
-            assert len(core.log()) == events
+
+
+@given(histories)
+def test_the_audit_trail_is_the_refusals_that_are_evidence_in_their_order(
+    history: list[Command],
+) -> None:
+    core, refused = PureCore(), []
+    core.decide([open_account(number) for number in ACCOUNTS])
+    for command in history:
+        (answer,) = core.decide([command])
+        refused += [told(answer).refused] if told(answer).refused else []
+
+    trail = [r for r in core.log() if r.originator_id == AUDIT_TRAIL]
+
+    evidence = {kind.__name__: code_of(kind) for kind in EVIDENCE}
+    assert [r.event.fact.refusal for r in trail] == [
+        evidence[name] for name in refused if name in evidence
+    ]
+    assert [r.originator_version for r in trail] == list(range(1, len(trail) + 1))
+    assert [r.position for r in core.log()] == list(range(1, len(core.log()) + 1))
 
 
 def test_a_reversal_refused_half_way_gives_nothing_to_the_account_it_began_with() -> None:

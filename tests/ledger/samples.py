@@ -125,6 +125,7 @@ from ledger.clearing_rules import entry_for_work_item
 from ledger.interest_rules import interest_entry
 from ledger.journal import Entry, JournalEvent, Recorded, mirrored
 from ledger.posting_rules import entry_for
+from tests.ledger.access_samples import ACCESS_FACTS
 from tests.ledger.end_of_day_samples import END_OF_DAY_FACTS
 from tests.ledger.loan_samples import (
     INDEX_FACTS,
@@ -384,6 +385,7 @@ _UNDONE: dict[type[Fact], Fact] = {
 
 
 STREAMS = {
+    "access": "audit-trail",
     "customer": "customer-7",
     "account": "account-456",
     "loan": "loan-5",
@@ -451,6 +453,7 @@ SAMPLES: dict[str, Recorded] = {
         (101, BILL_FACTS),
         (201, END_OF_DAY_FACTS),
         (301, GATEWAY_FACTS),
+        (401, ACCESS_FACTS),
         (1001, LOAN_FACTS),
         (1101, LOAN_ACCOUNT_FACTS),
         (1201, LOSS_RATE_FACTS),

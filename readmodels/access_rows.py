@@ -1,0 +1,69 @@
+"""From the events of the audit trail to their rows."""
+
+from typing import Any, Final
+
+import msgspec
+
+from domain.access import (
+    STREAM,
+    AccessFact,
+    CallFact,
+    CommandRefused,
+    SignedIn,
+    SignInFailed,
+    StaffAdded,
+)
+from ledger.journal import JournalEvent
+from readmodels.copy_text import text_of, texts_of
+
+DONE: Final = "done"
+
+
+class AccessRows:
+    """Rows in the text form of COPY."""
+
+    def __init__(self) -> None:
+        self.rows: list[str] = []
+        self.subjects: list[str] = []
+
+    def add(self, stream: str, version: int, position: int, event: JournalEvent[Any]) -> None:
+        if stream != STREAM:
+            return
+        fact: AccessFact = event.fact
+        subjects = _subjects_of(fact)
+        call, outcome, detail = _told(fact)
+        self.rows.append(
+            f"{position}\t{version}\t{event.recorded_at.isoformat()}\t{event.booking_date}"
+            f"\t{kind_of(fact)}\t{text_of(event.actor)}\t{text_of(call)}\t{text_of(outcome)}"
+            f"\t{text_of(fact.session or None)}\t{text_of(fact.request_id or None)}"
+            f"\t{text_of(getattr(fact, 'origin', None))}\t{text_of(getattr(fact, 'address', None))}"
+            f"\t{texts_of(subjects)}\t{text_of(msgspec.json.encode(detail).decode())}\n"
+        )
+        for subject in subjects:
+            kind, _, number = subject.rpartition("-")
+            self.subjects.append(f"{text_of(kind)}\t{number}\t{position}\n")
+
+
+def kind_of(fact: AccessFact) -> str:
+    """`looked` of `access.looked.1`."""
+    return fact.TAG.split(".")[1]
+
+
+def _subjects_of(fact: AccessFact) -> tuple[str, ...]:
+    if isinstance(fact, CallFact | CommandRefused):
+        return tuple(dict.fromkeys(fact.subjects))
+    user_id = getattr(fact, "user_id", None)
+    return () if user_id is None else (f"user-{user_id}",)
+
+
+def _told(fact: AccessFact) -> tuple[str, str, dict[str, Any]]:
+    """What was called, how it ended, and what else there is to say."""
+    if isinstance(fact, CallFact):
+        return fact.route, fact.outcome, {"filters": fact.filters} if fact.filters else {}
+    if isinstance(fact, CommandRefused):
+        return fact.call, fact.refusal, {"figures": fact.figures}
+    if isinstance(fact, SignInFailed):
+        return "sign-in", fact.reason, {"locked_out": True} if fact.locked_out else {}
+    if isinstance(fact, StaffAdded):
+        return "staff", DONE, {"role": fact.role}
+    return "sign-in" if isinstance(fact, SignedIn) else "session", DONE, {}
