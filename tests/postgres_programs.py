@@ -20,8 +20,8 @@ import sys, time
 from pathlib import Path
 from daybook.embedded_postgres import embedded_postgres
 with embedded_postgres(Path(sys.argv[1])) as conninfo:
-    print(conninfo, flush=True)
     try:
+        print(conninfo, flush=True)
         time.sleep(60)
     except KeyboardInterrupt:
         import psycopg
@@ -35,9 +35,7 @@ PROGRAM_WITH_WORKER = PROGRAM.replace(
 
 # Forks a child that leaves through the `with`, and speaks when it has gone.
 PROGRAM_WITH_DESERTER = PROGRAM.replace(
-    "    print(conninfo",
-    "    import os\n    if os.fork() == 0: sys.exit()\n    os.wait()\n    print(conninfo",
-    1,
+    "    try:", "    import os\n    if os.fork() == 0: sys.exit()\n    os.wait()\n    try:"
 )
 
 
