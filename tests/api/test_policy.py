@@ -39,7 +39,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/standing-orders": {
         "amount": 1,
         "frequency": "monthly",
-        "first_due": str(now().date()),
+        "first_due": str(now().date() + dt.timedelta(days=2)),  # also where midnight passes
         "counterparty": "XX",
     },
     "/rate-plans": {"account_type": "savings", "currency": "EUR", "first_day": "2026-01-01"},

@@ -207,7 +207,8 @@ def _tamper_with_the_sealed(
         try:
             if made:
                 outcome.fault(name)
-                if not _noticed_by_proofs(sealed):
+                # The newest checkpoint says nothing but what the log does: it is signed again, the same.
+                if not (_noticed_by_proofs(sealed) or _is_put_back(sealed)):
                     outcome.findings.append(f"not found: {name} {values}")
         finally:
             with psycopg.connect(sealed.conninfo) as connection:
@@ -216,6 +217,17 @@ def _tamper_with_the_sealed(
                     connection.execute(f"DELETE FROM {table}")
                     connection.execute(f"INSERT INTO {table} SELECT * FROM {table}_before")
                     connection.execute(f"DROP TABLE {table}_before")
+
+
+def _is_put_back(sealed: Sealed) -> bool:
+    """Whether the sealer that started left everything as it was before the change, byte for byte."""
+    with psycopg.connect(sealed.conninfo) as connection:
+        return not any(
+            connection.execute(
+                f"(TABLE {one} EXCEPT TABLE {other}) UNION ALL (TABLE {other} EXCEPT TABLE {one})"
+            ).fetchall()
+            for one, other in (("tiles", "tiles_before"), ("checkpoints", "checkpoints_before"))
+        )
 
 
 def _noticed_by_proofs(sealed: Sealed) -> bool:
