@@ -304,9 +304,10 @@ class Writer:
         self._head = found.head
         position = found.head.position
         self._alone = not self._cache.moved(position)
+        # Before anything is taken into the cache: what that puts out of a full one may be stale, too.
+        stale = self._cache.stale(touched - {AUDIT_TRAIL})
         states.update(self._cache.take(found.streams, position))
         self._cache.checked([AUDIT_TRAIL], position)
-        stale = self._cache.stale(touched)
         if stale:
             newer = await append.read_streams(connection, stale)
             states.update(self._cache.take(newer, position))

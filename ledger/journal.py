@@ -14,6 +14,7 @@ from domain import access as _access  # noqa: F401
 from domain import account as _account  # noqa: F401
 from domain import accrued_interest as _accrued_interest  # noqa: F401
 from domain import business_days as _business_days  # noqa: F401
+from domain import capital as _capital  # noqa: F401
 from domain import customer as _customer  # noqa: F401
 from domain import labels as _labels  # noqa: F401
 from domain import periods as _periods  # noqa: F401
@@ -26,6 +27,7 @@ from domain.bills import autopay as _autopay  # noqa: F401
 from domain.bills import bill_facts as _bill_facts  # noqa: F401
 from domain.bills import bill_movements as _bill_movements  # noqa: F401
 from domain.bills import biller as _biller  # noqa: F401
+from domain.bills import registration as _registration  # noqa: F401
 from domain.facts import FACTS, Fact
 from domain.loans import loan_facts as _loan_facts  # noqa: F401
 from domain.loans import loss_rates as _loss_rates  # noqa: F401

@@ -45,6 +45,7 @@ class Lived:
         self.done(self.holder, "/bills/pay", payment)
         rule = {"user_id": user_id, "biller_id": biller_id, "account_id": account_id}
         self.done(self.holder, "/bills/autopay", rule)
+        self.done(self.holder, "/bills/registrations", rule)
         order = {"account_id": account_id, "counterparty": "a landlord", "amount": 5}
         order |= {"frequency": "monthly", "first_due": str(TODAY)}
         self.done(self.holder, "/standing-orders", order)

@@ -264,8 +264,8 @@ def test_the_books_are_proved_on_a_machine_that_has_nothing_of_ours(
     )
     opened(server.signed_in(), 100)
     deadline = time.monotonic() + 30
-    # Registered, opened, deposited: three events.
-    while not (published / "checkpoints" / "3").exists():
+    # Registered, signed in, opened, deposited: four events.
+    while not (published / "checkpoints" / "4").exists():
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert server.end() == (0, "")
@@ -286,8 +286,8 @@ def test_the_books_are_proved_on_a_machine_that_has_nothing_of_ours(
     rotated, _ = daybook("keys", "rotate").communicate(timeout=60)
 
     assert (right.returncode, right.stderr) == (0, "")
-    assert right.stdout.startswith("RIGHT: 3 events of bank.example/ledger, 3 of them signed")
+    assert right.stdout.startswith("RIGHT: 4 events of bank.example/ledger, 4 of them signed")
     assert cut.returncode == 1
-    assert cut.stdout.startswith("WRONG at position 3: the log ends at position 2")
+    assert cut.stdout.startswith("WRONG at position 4: the log ends at position 3")
     assert (away / "keys").read_text() in rotated
     assert len(rotated.splitlines()) == 2

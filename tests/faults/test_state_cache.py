@@ -14,3 +14,21 @@ def test_a_full_cache_loses_no_account_of_the_batch_at_hand(database: str, cache
         answers = [told(bank.submit(transfer(a, b, 1))) for a, b in pairs]
 
     assert {answer.refused for answer in answers} == {None}
+
+
+def test_what_a_full_cache_gives_up_is_read_again_where_another_wrote(database: str) -> None:
+    """A stale state that was put out by what is read under the lock was taken for current."""
+    numbers = range(1, 9)
+    with (
+        Bank(database, cache_max=3).with_accounts(dict.fromkeys(numbers, 100)) as one,
+        Bank(database) as other,
+    ):
+        for _ in range(3):
+            # It knows both and the end of the trail, and that another writes beside it.
+            other.submit(transfer(1, 2, 1))
+            one.submit(transfer(1, 2, 1))
+            other.submit(transfer(1, 2, 1))
+            commands = [transfer(1, number, 1) for number in numbers[2:]]
+            answers = [told(answer) for answer in one.submit_all(commands)]
+
+            assert {answer.refused for answer in answers} == {None}
