@@ -50,7 +50,10 @@ CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 RECENT_POSTINGS = 200_000
 NUMBERS = struct.Struct(">BBQQIII")
 # What the JSON of somebody else can make of a program that reads it.
-BROKEN = (*(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),)
+BROKEN = (
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError),
+    struct.error,
+)
 
 
 # A key that the bank made for a command that came without one: it says nothing to anyone.
@@ -577,23 +580,56 @@ def check_seal(seal: dict[str, Any], derived: Totals) -> None:
         raise Wrong(f"the trial balance sealed for {seal['period']} is not that of the log")
 
 
-def minor_units(amount: Decimal) -> int:
-    """An amount as a statement says it has all the decimals of its currency."""
-    return int(str(amount).replace(".", ""))
+def decimals_of(currency: str) -> int:
+    return next((n for n, codes in DECIMALS.items() if currency in codes.split()), 2)
 
 
-def account_of(statement: bytes) -> str:
-    """The account that a statement, given as JSON, is about."""
+def amount_of(minor: int, decimals: int) -> Decimal:
+    return Decimal(minor).scaleb(-decimals)
+
+
+def minor_units(amount: Any, decimals: int) -> int:
+    """An amount as a statement says it: a number with all the decimals of its currency, no more."""
+    if type(amount) in (int, Decimal):
+        minor = int(Decimal(amount).scaleb(decimals))
+        if str(amount) == str(amount_of(minor, decimals)):
+            return minor
+    raise Wrong(f"{amount} is not an amount with {decimals} decimals")
+
+
+def added_to(entry: Any, decimals: int) -> int:
+    """What an entry of a statement adds to the balance."""
+    amount = minor_units(entry["amount"], decimals)
+    if amount <= 0 or entry["side"] not in ("credit", "debit"):
+        raise Wrong(f"the entry at position {entry['position']} is no credit and no debit")
+    return amount if entry["side"] == "credit" else -amount
+
+
+def read_statement(statement: bytes) -> Any:
+    """What a statement says. Its bytes are the only ones that say it, so all readers read the same."""
     try:
-        return f"account-{json.loads(statement)['account']['account_id']}"
+        said = json.loads(statement, parse_float=Decimal)
+        same = text_of(said).encode() == statement
     except BROKEN:
         raise Wrong("the statement is not the JSON of one") from None
+    if not same:
+        raise Wrong("the statement is not in the one form of its JSON")
+    return said
 
 
-def standing_of(statement: bytes) -> tuple[int, bytes]:
+def account_of(said: Any) -> str:
+    """The account that a statement is about."""
+    try:
+        if type(said["account"]["account_id"]) is int:
+            return f"account-{said['account']['account_id']}"
+    except BROKEN:
+        pass
+    raise Wrong("the statement is not the JSON of one")
+
+
+def standing_of(said: Any) -> tuple[int, bytes]:
     """The position that a statement stands on, and the root of the tree up to there."""
     try:
-        said = json.loads(statement)
         if type(said["position"]) is int:
             return said["position"], bytes.fromhex(said["root"])
     except BROKEN:
@@ -607,18 +643,21 @@ def check_statement(raw: bytes, books: Books, roots: dict[int, bytes]) -> None:
     if known is None:
         raise Wrong("the bank has not issued this statement: its hash is not in the log")
     stream, fact = known
-    said = json.loads(raw, parse_float=Decimal, parse_int=Decimal)
-    account = f"account-{said['account']['account_id']}"
+    said = read_statement(raw)
+    account, currency = account_of(said), said["account"]["currency"]
+    decimals = decimals_of(currency)
     name, known_at = f"statement {fact['number']} of {account}", fact["known_at"]
     if stream != f"statements-{said['account']['account_id']}" or said["number"] != fact["number"]:
         raise Wrong(f"{name} is not the one that was issued under its hash")
-    position, root = standing_of(raw)
+    if books.balances.get(account, {currency: 0}).keys() != {currency}:
+        raise Wrong(f"{name} is not in the currency of the account")
+    position, root = standing_of(said)
     if position != known_at or roots.get(position) != root:
         raise Wrong(f"{name} does not stand on this log")
     first, last = said["booked_from"], said["booked_to"]
     lines = sorted(line for line in books.lines[account] if line[1] <= known_at and line[0] <= last)
     balance = sum(amount for date, _, amount in lines if date < first)
-    if minor_units(said["opening_balance"]) != balance:
+    if minor_units(said["opening_balance"], decimals) != balance:
         raise Wrong(f"{name} opens with {said['opening_balance']}, and the log with {balance}")
     stated = []
     for date, position, amount in lines:
@@ -629,14 +668,14 @@ def check_statement(raw: bytes, books: Books, roots: dict[int, bytes]) -> None:
         [
             entry["booking_date"],
             entry["position"],
-            minor_units(entry["amount"]) * (1 if entry["side"] == "credit" else -1),
-            minor_units(entry["balance"]),
+            added_to(entry, decimals),
+            minor_units(entry["balance"], decimals),
         ]
         for entry in said["entries"]
     ]
     if entries != stated:
         raise Wrong(f"{name} has not the entries that the log has")
-    if minor_units(said["closing_balance"]) != balance:
+    if minor_units(said["closing_balance"], decimals) != balance:
         raise Wrong(f"{name} closes with {said['closing_balance']}, and the log with {balance}")
 
 
@@ -677,10 +716,6 @@ def check_commands(lines: Iterable[bytes], vouched: dict[str, int], events: int)
 
 
 # --- A statement, made again from the log
-
-
-def amount_of(minor: int, decimals: int) -> Decimal:
-    return Decimal(minor).scaleb(-decimals)
 
 
 def text_of(value: Any) -> str:
@@ -887,7 +922,7 @@ def make_statement(lines: Iterable[bytes], stream: str, fact: dict[str, Any]) ->
         story.add(position, stream, tag, read_state(raw))
     terms, first, last = story.terms, fact["booked_from"], fact["booked_to"]
     currency = terms["currency"]
-    decimals = next((n for n, codes in DECIMALS.items() if currency in codes.split()), 2)
+    decimals = decimals_of(currency)
     opening = sum(line[2] for line in story.lines if line[0] < first)
     entries = story.entries(first, last, opening, decimals)
     closing = sum(line[2] for line in story.lines if line[0] <= last)
@@ -942,11 +977,13 @@ def shown(proof: Any, checkpoint: Checkpoint) -> tuple[Any, Any]:
     return event, read_state(raw)
 
 
-def added_by(state: Any, account: str) -> int | None:
+def added_by(state: Any, account: str, currency: str) -> int | None:
     """What an event adds to an account, in minor units; None where it moves nothing on it."""
     moved = [p for p in state.get("entry", []) if p[1] == account]
     if not moved:
         return None
+    if any(p[4] != currency for p in moved):
+        raise Wrong(f"the statement is not in the currency of {account}")
     added: int = sum(
         amount if (side == "D") == (number // 1000 in (1, 5)) else -amount
         for number, _, side, amount, _ in moved
@@ -954,21 +991,21 @@ def added_by(state: Any, account: str) -> int | None:
     return added
 
 
-def check_sums(said: Any) -> int:
+def check_sums(said: Any, decimals: int) -> int:
     """The closing balance, once the entries lead to it one by one; all within period and position."""
-    balance, before = minor_units(said["opening_balance"]), ("", 0)
+    balance, before = minor_units(said["opening_balance"], decimals), ("", 0)
     for entry in said["entries"]:
-        balance += minor_units(entry["amount"]) * (1 if entry["side"] == "credit" else -1)
+        balance += added_to(entry, decimals)
         place = entry["booking_date"], int(entry["position"])
         if (
-            minor_units(entry["balance"]) != balance
+            minor_units(entry["balance"], decimals) != balance
             or place <= before
             or place[1] > said["position"]
             or not said["booked_from"] <= place[0] <= said["booked_to"]
         ):
             raise Wrong(f"the entry at position {place[1]} does not follow from those before it")
         before = place
-    if minor_units(said["closing_balance"]) != balance:
+    if minor_units(said["closing_balance"], decimals) != balance:
         raise Wrong("the statement does not add up to its closing balance")
     return balance
 
@@ -993,8 +1030,8 @@ def check_proof(
             raise Wrong(
                 f"no checkpoint of {checkpoint['size']} events is held: ask for another proof"
             )
-        said = json.loads(statement, parse_float=Decimal, parse_int=Decimal)
-        position, root = standing_of(statement)
+        said = read_statement(statement)
+        position, root = standing_of(said)
         path = [decoded(each) for each in proof["consistency"]]
         check_goes_on(position, root, checkpoint["size"], checkpoint["root"], path)
         return {
@@ -1014,7 +1051,8 @@ def check_events(
     proof: Any, checkpoint: Checkpoint, said: Any, statement: bytes, position: int
 ) -> dict[str, Any]:
     """The events of issue, opening and closing, against what the statement says."""
-    account = f"account-{said['account']['account_id']}"
+    account, currency = account_of(said), said["account"]["currency"]
+    decimals = decimals_of(currency)
     event, state = shown(proof["issued"], checkpoint)
     fact = state["fact"]
     issued = event["stream"], event["tag"], fact["number"], fact["sha256"], fact["known_at"]
@@ -1022,16 +1060,16 @@ def check_events(
     stream = account.replace("account-", "statements-")
     if issued != (stream, "statement.issued.1", said["number"], digest, position):
         raise Wrong("the event of issue is not that of this statement")
-    closing = check_sums(said)
+    closing = check_sums(said, decimals)
     balances = {
-        "opening": minor_units(said["opening_balance"]),
+        "opening": minor_units(said["opening_balance"], decimals),
         "closing": closing,
     }
     days = {"opening": said["booked_from"], "closing": said["booked_to"]}
     report, places, moved = {}, {}, {}
     for end, day in days.items():
         event, state = shown(proof[end], checkpoint)
-        places[end], moved[end] = event["position"], added_by(state, account)
+        places[end], moved[end] = event["position"], added_by(state, account, currency)
         booked = state["booking_date"]
         if event["stream"] != account or places[end] > position:
             raise Wrong(f"the {end} event is none of {account} up to position {position}")
@@ -1046,7 +1084,7 @@ def check_events(
     if last is None:
         ends_well = places["closing"] == places["opening"]
     else:
-        amount = minor_units(last["amount"]) * (1 if last["side"] == "credit" else -1)
+        amount = added_to(last, decimals)
         ends_well = (places["closing"], moved["closing"]) == (last["position"], amount)
         ends_well = ends_well and state["booking_date"] == last["booking_date"]
     if not ends_well:
@@ -1092,8 +1130,9 @@ def verify(
     if not signed:
         raise Wrong("a log is verified against a checkpoint, and none was given")
     check_order(signed)
-    kept = [account_of(raw) for raw in statements]
-    stood_on = {standing_of(raw)[0] for raw in statements}
+    said = [read_statement(raw) for raw in statements]
+    kept = [account_of(each) for each in said]
+    stood_on = {standing_of(each)[0] for each in said}
     roots: dict[int, bytes] = {}
     tree, books = Tree(), Books(kept)
     books.vouched = None if commands is None else {}

@@ -250,6 +250,29 @@ def two_decimals(statement: dict[str, Any]) -> bytes:
     return text.encode()
 
 
+def false_forms(raw: bytes) -> dict[str, tuple[bytes, str]]:
+    """Statements of account 1 that say its figures otherwise than a statement does, and what is wrong."""
+    whole = raw.replace(b"100.00", b"10000").replace(b"75.00", b"7500").replace(b"25.00", b"2500")
+    texts = raw.replace(b'"closing_balance":75.00', b'"closing_balance":"75.00"')
+    return {
+        "amounts in minor units": (whole, "an amount with 2 decimals"),
+        "an amount with more decimals": (raw.replace(b"100.00", b"1.0000"), "with 2 decimals"),
+        "an amount in words": (texts, "with 2 decimals"),
+        "an amount of nothing below zero": (raw.replace(b":0.00", b":-0.00"), "with 2 decimals"),
+        "a currency that the account has not": (raw.replace(b"EUR", b"USD"), "in the currency of"),
+        "a side of another name": (raw.replace(b'"debit"', b'"Credit"'), "no credit and no debit"),
+        "a credit below zero": (
+            raw.replace(b'"debit","amount":25.00', b'"credit","amount":-25.00'),
+            "no credit and no debit",
+        ),
+        "a closing balance said twice": (
+            raw.replace(b"{", b'{"closing_balance":1000.00,', 1),
+            "not in the one form",
+        ),
+        "blanks": (raw.replace(b":75.00", b": 75.00"), "not in the one form"),
+    }
+
+
 def with_statement(raw: bytes, *, known_at: int = 5, stream: str = "statements-1") -> MadeLog:
     """The small bank, with a statement of these bytes issued as event 6."""
     fact = {"number": 1, "known_at": known_at, "sha256": sha256(raw).hexdigest()}

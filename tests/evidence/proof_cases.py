@@ -12,6 +12,7 @@ from tests.evidence.made_logs import (
     base64_of,
     cash,
     consistency,
+    false_forms,
     inclusion,
     proof_of,
     small_bank,
@@ -192,13 +193,15 @@ def event_cases(raw: bytes) -> list[Case]:
         changed("issued", "state", right["opening"]["event"]["state"], lead),
         changed("issued", "position", 5, lead),
         changed("issued", "version", 2, lead),
+        changed("issued", "version", "1", "not of its form"),
+        changed("issued", "version", 1 << 64, "not of its form"),
         changed("closing", "stream", "account-2", lead),
         changed("closing", "tag", "account.deposited.1", lead),
         told("another event for the issue", "is not of its form", issued=4),
         told("the issue of another number", "not that of this statement", twice, issued=7),
         case("a statement of another stream", log, raw, proof_of(with_statement(raw, stream="statements-2"), raw), "not that of this statement"),
         case("a statement issued on another position", log, raw, proof_of(with_statement(raw, known_at=4), raw), "not that of this statement"),
-        case("a statement whose bytes are not those", log, raw + b" ", right, "not that of this statement"),
+        case("a statement whose bytes are not those", log, raw.replace(b"EUR", b"USD"), right, "not that of this statement"),
         told("an opening of another account", "is none of account-1", opening=2),
         told("a closing of another account", "is none of account-1", closing=5),
         told("an opening that was booked in the period", "opening event was booked", opening=3),
@@ -249,7 +252,9 @@ def statement_cases() -> list[Case]:
             {**statement["entries"][0], "balance": 75.0},
         ]
 
+    said_otherwise = false_forms(two_decimals(statement_of_account_1()))
     return [
+        *(case(name, one, raw, proof_of(one, raw), why) for name, (raw, why) in said_otherwise.items() for one in [with_statement(raw)]),
         entry("another amount", amount=10.0),
         entry("another side", side="credit"),
         entry("another balance", balance=65.0),

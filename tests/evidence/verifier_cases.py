@@ -22,6 +22,7 @@ from tests.evidence.made_logs import (
     MadeLog,
     cash,
     compact,
+    false_forms,
     received,
     record,
     sent,
@@ -372,6 +373,7 @@ def line_cases() -> list[Case]:
         told("a position twice", 3, lambda line: line.replace(b'"position":3', b'"position":2'), "position 2 stands where 3"),
         told("a position left out", 3, lambda line: line.replace(b'"position":3', b'"position":4'), "position 4 stands where 3"),
         told("a version left out", 3, lambda line: line.replace(b'"version":2', b'"version":3'), "version 3 where 2 is due"),
+        told("a version of many digits", 3, lambda line: line.replace(b'"version":2', b'"version":2' + b"0" * 30), "not of its form"),
         told("a version twice", 3, lambda line: line.replace(b'"version":2', b'"version":1'), "version 1 where 2 is due"),
         told("a stream that begins with its second event", 2, lambda line: line.replace(b'"version":1', b'"version":2'), "version 2 where 1 is due"),
         told("no JSON", 2, lambda line: line.replace(b'{"fact"', b'{fact'), "not JSON"),
@@ -574,7 +576,10 @@ def _false_statements() -> list[Case]:
     def entry(name: str, field: str, value: Any) -> Case:
         return told(name, "not the entries", lambda s: s["entries"][1].update({field: value}))
 
+    said_otherwise = false_forms(two_decimals(statement_of_account_1()))
     return [
+        *(signed(name, with_statement(raw), (None, why), statements=[raw]) for name, (raw, why) in said_otherwise.items()),
+        told("an account in words", "not the JSON of one", lambda s: s["account"].update(account_id="1")),
         told("another opening balance", "opens with", lambda s: s.update(opening_balance=10.0)),
         told("another closing balance", "closes with", lambda s: s.update(closing_balance=85.0)),
         told("an entry left out", "not the entries", lambda s: s["entries"].pop()),
@@ -585,4 +590,4 @@ def _false_statements() -> list[Case]:
         entry("another balance", "balance", 65.0),
         entry("another day", "booking_date", "2024-03-02"),
         entry("another position", "position", 5),
-    ]
+    ]  # fmt: skip
