@@ -190,7 +190,7 @@ def _inspect(value: Any) -> None:
 
 def _exact_decimal(kind: type[Any], value: Any) -> Any:
     if issubclass(kind, ExactDecimal):
-        text = value if type(value) is str else str(value) if type(value) in _NUMBERS else ""
+        text = value if type(value) is str else _digits(value) if type(value) in _NUMBERS else ""
         if kind.pattern.fullmatch(text):
             return kind(text)
         raise ValueError(f"Expected {kind.expected}")
@@ -198,6 +198,11 @@ def _exact_decimal(kind: type[Any], value: Any) -> Any:
 
 
 _NUMBERS: Final = frozenset((int, Decimal))
+
+
+def _digits(number: int | Decimal) -> str:
+    """As it was sent: by itself a small decimal is told with an exponent."""
+    return f"{Decimal(number):f}"
 
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

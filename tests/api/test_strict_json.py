@@ -58,6 +58,16 @@ def test_an_amount_is_read_exactly_from_a_number_or_a_string(sent: str) -> None:
     assert type(order.amount) is Decimal
 
 
+@pytest.mark.parametrize("sent", ["0.0000001", "-0.000000000001", "0.0000000", "0.000001"])
+def test_a_rate_near_zero_is_the_same_as_a_number_and_as_a_string(sent: str) -> None:
+    orders = [
+        decode(b'{"account_id":1,"amount":1,"rate":%s}' % rate.encode(), Order)
+        for rate in (sent, f'"{sent}"')
+    ]
+
+    assert [order.rate for order in orders] == [Decimal(sent)] * 2
+
+
 def test_an_amount_that_no_double_holds_keeps_all_of_its_digits() -> None:
     order = decode(b'{"account_id":1,"amount":999999999999999.9999}', Order)
 
