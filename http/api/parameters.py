@@ -11,6 +11,7 @@ from litestar.params import QueryParameter
 
 from api.gate import TWICE
 from api.strict_json import BodyRefused, FieldError
+from application.commands import EARLIEST
 
 ID_MAX: Final = 2**53 - 1
 KEY_LENGTH_MAX: Final = 255
@@ -63,14 +64,18 @@ def refuse(name: str, detail: str) -> NoReturn:
 
 
 def date_of(name: str, text: str | None) -> dt.date | None:
+    """A date on which something may have been booked, so that days can be counted back from it."""
     if text is None:
         return None
     if _DATE.fullmatch(text):
         try:
-            return dt.date.fromisoformat(text)
+            day = dt.date.fromisoformat(text)
         except ValueError:
             pass
-    refuse(name, "Expected a date such as 1994-01-31.")
+        else:
+            if day >= EARLIEST:
+                return day
+    refuse(name, f"Expected a date such as 1994-01-31, from {EARLIEST} on.")
 
 
 def known_at_of(text: str | None) -> dt.datetime | int | None:

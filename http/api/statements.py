@@ -26,6 +26,7 @@ from api.strict_json import BodyInvalid, FieldError, encode
 from api.visibility import check_account, moment_of, reading, stream_of_statement
 from application import statements
 from application.books import Answer, Posted
+from application.commands import EARLIEST
 from application.pools import borrowed
 from domain.refusals import AccountNotFound
 from domain.statement import StatementIssued, account_of
@@ -164,6 +165,8 @@ def _check_period(data: Issuing, today: dt.date) -> None:
         raise BodyInvalid(FieldError("/to", f"Expected a date up to today, {today}."))
     if data.booked_from > data.booked_to:
         raise BodyInvalid(FieldError("/from", "Expected a date up to that of `to`."))
+    if data.booked_from < EARLIEST:
+        raise BodyInvalid(FieldError("/from", f"Expected a date from {EARLIEST} on."))
 
 
 @get(

@@ -132,6 +132,8 @@ def test_a_statement_comes_in_six_forms_by_name_and_by_accept(
         ({"format": "docx"}, "/query/format"),
         ({"from": "2026-03-31", "to": "2026-03-01"}, "/query/from"),
         ({"from": "yesterday"}, "/query/from"),
+        ({"from": "0001-01-01"}, "/query/from"),
+        ({"as_of": "0001-01-01"}, "/query/as_of"),
         ({"until": "2026-03-01"}, "/query/until"),
     ],
 )
@@ -260,6 +262,7 @@ def test_the_same_key_issues_once(holder: Person, account_id: int) -> None:
         ({"to": "2999-01-31"}, "/to"),
         ({"from": "2026-04-01"}, "/from"),
         ({"from": "march"}, "/from"),
+        ({"from": "0001-01-01"}, "/from"),
         ({"number": 5}, "/number"),
     ],
 )
