@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
 from daybook.self_audit.findings import Findings
+from domain.access import CommandRefused
 from ledger.journal import JournalEvent
 from ledger.log_tree import command_hash
 
@@ -41,7 +42,7 @@ class CommandsInOrder:
             return
         self._extra(position)
         row = self._next
-        if row is not None and row[1] == event.command_id:
+        if row is not None and row[1] == event.command_id and not _is_anothers(row, event):
             self._next = next(self._rows, None)
         else:
             asked = (event.actor, event.command_id)
@@ -72,6 +73,11 @@ class CommandsInOrder:
             cursor.itersize = FETCH
             cursor.execute(DONE, [head])
             yield from cursor
+
+
+def _is_anothers(row: Record, event: JournalEvent[Any]) -> bool:
+    """Whether a refusal is followed by what another did under the same key: keys are each principal's own."""
+    return isinstance(event.fact, CommandRefused) and hash_of(row) != event.command_hash
 
 
 def hash_of(record: Record) -> str:

@@ -4,6 +4,7 @@ import threading
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from application import accounts
+from application.commands import NO_DETAILS, Actor
 from daybook.self_audit.audit import Certificate, audit, resting
 from daybook.self_audit.command import STATUS, said, watch_once
 from readmodels.audited import LogDamaged, check_stream
 from readmodels.beside import INDEXED_FROM_THE_START
 from readmodels.view_tables import VIEWS
-from tests.bank import Bank, deposit, withdraw
+from tests.bank import Bank, ask, deposit, withdraw
 from tests.busy_bank import keep_busy
 from tests.evidence.sealing import keys_in, pay, seal
 from tests.readmodels.asking import dump, project, read
@@ -410,6 +413,18 @@ def test_a_request_or_an_answer_that_was_changed_is_found_and_the_books_stand(
     assert abs(found.findings[0].position - position) <= 1
     assert f"{found.vouched_commands:,} commands with request and answer" in said(found)[0]
     read(busy, lambda c: check_stream(c, "account-1", 10_000))
+
+
+def test_a_refusal_under_the_key_of_what_another_does_next_is_no_damage(database: str) -> None:
+    with Bank(database).with_accounts({1: 5, 2: 5}) as bank:
+        refused = accounts.withdraw(ask("1", Actor(7, "teller")), 1, Decimal(9), NO_DETAILS)
+        done = accounts.deposit(ask("1", Actor(8, "teller")), 2, Decimal(1), NO_DETAILS)
+        assert [bank.submit(each).status for each in (refused, done)] == [409, 201]
+    project(database)
+
+    found = audit(database)
+
+    assert (found.verdict, found.findings) == ("agrees", [])
 
 
 # --- In the background
