@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import msgspec
 import psycopg
 import pytest
 
@@ -16,6 +18,9 @@ from tests.bank import read_log
 from tests.running_api import RunningApi
 
 READINGS: Final = [route for method, route in SIGNED_IN_ROUTES if method == "GET"]
+OPENAPI: Final = Path(__file__).parents[2] / "http" / "openapi.json"
+# Fields of answers that say whose something is.
+NAMING: Final = {"account_id", "user_id", "borrower", "loan_id", "bill_id", "payment_id", "hold_id"}
 REQUEST: Final = {"X-Request-Id": "a-look"}
 LAST: Final = "SELECT coalesce(max(last_position), 0) FROM commits"
 # What a full disk says to whoever wants to write, and to nobody who reads.
@@ -53,6 +58,20 @@ def nothing_can_be_written(api: RunningApi) -> Iterator[None]:
             connection.execute(ACCEPT)
 
 
+def properties_of(schema: Any, schemas: dict[str, Any], seen: set[str]) -> set[str]:
+    """The names of all fields that an answer may hold, as the OpenAPI document says it."""
+    if isinstance(schema, list):
+        return set().union(*(properties_of(each, schemas, seen) for each in schema))
+    if not isinstance(schema, dict):
+        return set()
+    name = schema.get("$ref", "").rpartition("/")[2]
+    if name:
+        return set() if name in seen else properties_of(schemas[name], schemas, seen | {name})
+    return set(schema.get("properties", {})).union(
+        *(properties_of(each, schemas, seen) for each in schema.values())
+    )
+
+
 def reader_of(route: str) -> str:
     return next(role for role in STAFF if role in POLICY["GET", route].roles)
 
@@ -68,6 +87,16 @@ def check_recorded(recorded: Recorded, answer: httpx.Response, actor: str, route
     if f"{{{subject}_id}}" in route:
         place = route.split("/").index(f"{{{subject}_id}}")
         assert fact.subjects == (f"{subject}-{answer.url.path.split('/')[place + 1]}",)
+
+
+@pytest.mark.parametrize("route", READINGS)
+def test_what_tells_of_a_customers_account_or_person_is_a_look_by_the_table(route: str) -> None:
+    document = msgspec.json.decode(OPENAPI.read_bytes())
+    answer = document["paths"][f"/v1{route}"]["get"]["responses"]["200"]["content"]
+    told = properties_of(answer, document["components"]["schemas"], set())
+
+    # The profile is the caller's own.
+    assert POLICY["GET", route].subject != "nothing" or not told & NAMING or route == "/profile"
 
 
 @pytest.mark.parametrize("route", READINGS)
