@@ -507,6 +507,7 @@ def figure_cases() -> list[Case]:
         signed("a sealed month", with_seal(TRIAL_BALANCE), report={"sealed_periods": 1}),
         signed("a sealed month, and what came before the seal", with_seal(TRIAL_BALANCE, late=7)),
         signed("a seal with another figure", with_seal(others), (6, "is not that of the log")),
+        signed("a seal with two lines of one account", with_seal([[1010, "EUR", 99, 0], *TRIAL_BALANCE]), (6, "is not that of the log")),
         signed("a seal that leaves an account out", with_seal(TRIAL_BALANCE[:2]), (6, "is not that of the log")),
         signed("a seal on an earlier position", with_seal(TRIAL_BALANCE, known_at=4), (6, "is not that of the log")),
         signed("a seal with another hash", with_seal(TRIAL_BALANCE, sha="0" * 64), (6, "has not the hash")),
