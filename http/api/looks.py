@@ -54,7 +54,7 @@ async def recorded(scope: Any, status: int) -> ASGIApp | None:
         answer = await bank.writer.submit(noted(actor.name, lambda _: fact))
     except Exception as error:  # noqa: BLE001 - whatever it is: nothing is shown that is not recorded
         response = answer_problem(Request(scope), error)
-        headers = [(n.encode(), v.encode()) for n, v in response.headers.items()]
+        headers = [(n.lower().encode(), v.encode()) for n, v in response.headers.items()]
         return Told(
             response.status_code or 500,
             response.content,

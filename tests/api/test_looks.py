@@ -247,6 +247,7 @@ def test_where_it_cannot_be_recorded_not_a_byte_of_it_is_shown(cast: Cast, role:
     for answer in (withheld, exported, missing):
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert answer.headers["retry-after"] == "1"
+        assert len(answer.headers.get_list("x-request-id")) == 1
         assert answer.headers["content-length"] == str(len(answer.content))
         assert b"1234" not in answer.content
         assert cast.owner.username.encode() not in answer.content
