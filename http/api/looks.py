@@ -21,6 +21,7 @@ from application.audit_trail import noted
 from application.commands import Actor
 from domain.access import CallFact, Denied, Looked
 from domain.refusals import NotPermitted, code_of
+from readmodels.transaction_rows import KINDS
 
 ANSWERED: Final = "answered"
 # Values that are no text somebody chose: numbers, dates and instants, and words of the program's own.
@@ -28,8 +29,10 @@ _PLAIN: Final = re.compile(r"-?[0-9][0-9TZ.:+-]{0,39}", re.ASCII)
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _WORD: Final = re.compile(r"[a-z][a-z_-]{0,39}[0-9]{0,16}", re.ASCII)
 _WORDS: Final = frozenset(
-    {"status", "type", "by", "basis", "in_arrears", "kind", "outcome", "actor", "gateway"}
+    {"status", "by", "basis", "in_arrears", "kind", "outcome", "actor", "gateway"}
 )
+# What a `type` may be; any text is taken for one, and finds nothing.
+_TYPES: Final = frozenset(KINDS.values())
 # Free texts, and what stands for them in a cursor: they may name a person.
 _TEXTS: Final = frozenset({"text", "reference", "category", "tag", "cursor"})
 NOT_KEPT: Final = "…"
@@ -82,19 +85,27 @@ def _fact(bank: Bank, scope: Any, kind: type[CallFact], outcome: str) -> CallFac
             for name, value in asked.items()
             if name in named and _NUMBER.fullmatch(value)
         ),
-        filters=_filters({n: v for n, v in asked.items() if n not in named and n != _SIZE}),
+        filters=_filters(
+            {n: v for n, v in asked.items() if n not in named and n != _SIZE},
+            answered=outcome == ANSWERED,
+        ),
         origin=bank.keyring.origin_of(client[0] if client else ""),
         outcome=outcome,
     )
 
 
-def _filters(asked: Mapping[str, str]) -> dict[str, str]:
+def _filters(asked: Mapping[str, str], *, answered: bool) -> dict[str, str]:
+    """Of a call that was not answered, nobody has looked at whether a value is what it should be: a name
+    or a number of birth may stand where a status or a date was due."""
     return {
-        name: value if _is_plain(name, value) else NOT_KEPT for name, value in sorted(asked.items())
+        name: value if answered and _is_plain(name, value) else NOT_KEPT
+        for name, value in sorted(asked.items())
     }
 
 
 def _is_plain(name: str, value: str) -> bool:
+    if name == "type":
+        return value in _TYPES
     if name in _WORDS:
         return _WORD.fullmatch(value) is not None
     return name not in _TEXTS and _PLAIN.fullmatch(value) is not None

@@ -187,6 +187,7 @@ def test_filters_are_kept_and_texts_are_not(cast: Cast) -> None:
         account_id=account_id,
         text="Novák",
         status="completed",
+        type="deposit",
         amount_min="10.50",
         **{"from": "2026-01-01"},
         limit=7,
@@ -200,6 +201,7 @@ def test_filters_are_kept_and_texts_are_not(cast: Cast) -> None:
         "from": "2026-01-01",
         "status": "completed",
         "text": "…",
+        "type": "deposit",
     }
 
 
@@ -210,6 +212,9 @@ def test_filters_are_kept_and_texts_are_not(cast: Cast) -> None:
         {"account_id": "9" * 30_000},
         {"status": "a\nforged: line\x00\x1b[2J"},
         {"as_of": "2026-01-01\r\nforged"},
+        {"type": "jana_novakova"},
+        {"status": "jana_novakova"},
+        {"from": "8551011234"},
         {"amount_min": "1" * 30_000, "amount_max": "\u202e"},
     ],
 )
