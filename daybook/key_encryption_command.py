@@ -1,7 +1,10 @@
 """`daybook keys rotate-kek`: another key-encryption key for all keys of persons, while the bank serves."""
 
 import argparse
+import fcntl
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +16,7 @@ from application.key_encryption import (
     key_encryption,
     use_next_key,
 )
+from application.key_files import private_opener
 from application.key_rotation import RotationRefused, keys_in_use, rewrap_all
 from application.keyring import open_keyring
 from application.sealing import new_key
@@ -31,13 +35,29 @@ def run_rotate(arguments: argparse.Namespace) -> int:
     with bank_database(settings) as conninfo:
         # Refuses keys that are not those of this database.
         open_keyring(conninfo, settings.kek, settings.data)
-        if arguments.prepare:
-            _say(f"{add_waiting_key(_file(settings))} is in the file, and wraps nothing yet")
-        elif arguments.retire:
-            retire(settings, conninfo)
-        else:
-            rotate(settings, conninfo)
+        with alone(settings):
+            if arguments.prepare:
+                _say(f"{add_waiting_key(_file(settings))} is in the file, and wraps nothing yet")
+            elif arguments.retire:
+                retire(settings, conninfo)
+            else:
+                rotate(settings, conninfo)
     return 0
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """One run at a time: another would write the file without the key that this one wraps with."""
+    if settings.kek is not None:
+        yield
+        return
+    path = _file(settings)
+    with open(path.with_name(path.name + ".lock"), "a", opener=private_opener) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RotationRefused(f"another process is changing the keys in {path}") from None
+        yield
 
 
 def rotate(settings: Settings, conninfo: str) -> None:

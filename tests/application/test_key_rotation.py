@@ -24,7 +24,7 @@ from application.key_encryption import (
     use_next_key,
 )
 from application.key_files import KeyFileUnsafe
-from application.key_rotation import RotationRefused, keys_in_use, rewrap_all
+from application.key_rotation import Rotated, RotationRefused, keys_in_use, rewrap_all
 from application.keyring import Keyring, PersonKey, keyring_with, open_keyring
 from daybook.main import main
 
@@ -183,6 +183,36 @@ def test_two_rotations_at_once_are_one(database: str, tmp_path: Path) -> None:
         connection.execute("SELECT pg_advisory_lock(%s)", [key_rotation.LOCK])
         with pytest.raises(RotationRefused, match="another process"):
             rewrap_all(database, FileKeys(file_of(tmp_path)))
+
+
+def test_while_a_rotation_runs_no_other_changes_the_file(
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keyring = open_keyring(database, None, tmp_path)
+    bare = with_persons(database, keyring, 5)
+    monkeypatch.setenv("DAYBOOK_DATABASE_URL", database)
+    monkeypatch.setenv("DAYBOOK_DATA", str(tmp_path))
+    monkeypatch.setattr("daybook.bank_database.check_server", lambda conninfo: [])
+    others = []
+
+    def meanwhile(*arguments: Any) -> Rotated:
+        before = file_of(tmp_path).read_bytes()
+        for option in ([], ["--prepare"], ["--retire"]):
+            others.append(main(["keys", "rotate-kek", *option]))
+            assert "another process is changing the keys" in capsys.readouterr().err
+        assert file_of(tmp_path).read_bytes() == before
+        return rewrap_all(*arguments)
+
+    monkeypatch.setattr("daybook.key_encryption_command.rewrap_all", meanwhile)
+
+    assert main(["keys", "rotate-kek"]) == 0
+    assert len(others) == 3
+    assert 0 not in others
+    assert opened(database, open_keyring(database, None, tmp_path)) == bare
+    assert main(["keys", "rotate-kek", "--retire"]) == 0
 
 
 def test_a_file_that_became_unsafe_is_refused_and_one_that_is_gone_serves_on(
