@@ -134,8 +134,9 @@ def _reset_rate(course: Course, on: dt.date, reset: Reset) -> None:
     if not_yet_earned(terms, on):
         rows = reamortised(terms, on, annual_rate=reset.rate)
         changed = msgspec.structs.replace(with_rows(terms, rows, on), annual_rate=reset.rate)
-        changed = respread(changed, course.figures, on)
-        course.agree(on, RateReset, changed, value=reset.value)
+        figures = msgspec.structs.replace(course.figures, through=on)
+        changed = respread(changed, figures, on)
+        course.agree(on, RateReset, changed, figures, value=reset.value)
 
 
 def _late_units(terms: LoanTerms, figures: Figures, since: dt.date, on: dt.date) -> int:

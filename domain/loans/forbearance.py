@@ -140,11 +140,12 @@ def reschedule(
     principal = figures.principal + capitalised.total
     past = settled_only(fallen_due(terms, on), figures.settled.principal)
     periods = new_periods(terms.product, rate, begin, ends, calendar)
-    carried = carried_rows(terms.rows, on, due=periods[0].due)
-    if capitalise:
-        # It is settled by being principal now, so nothing of it falls due any more.
-        carried = [msgspec.structs.replace(row, due=on) for row in carried]
     number = 1 + max((row.number for row in past if not row.reopened), default=0)
+    # Capitalised, it is settled by being principal now, so nothing of it falls due any more.
+    carried = [
+        msgspec.structs.replace(row, number=number)
+        for row in carried_rows(terms.rows, on, due=on if capitalise else periods[0].due)
+    ]
     carried_interest = 0 if capitalise else sum(row.interest for row in carried)
     new = spread(terms.product, principal, periods, number=number, carried=carried_interest)
     _agree(course, on, (*past, *carried, *new), rate, capitalised, suspended, forborne)
@@ -166,7 +167,11 @@ def _agree(
         forborne=course.terms.forborne or forborne,
     )
     figures, _ = paid(terms, course.figures, capitalised, on)
-    figures = msgspec.structs.replace(figures, principal=figures.principal + capitalised.total)
+    figures = msgspec.structs.replace(
+        figures,
+        through=max(on, figures.through),
+        principal=figures.principal + capitalised.total,
+    )
     terms = respread(terms, figures, on)
     course.agree(on, Rescheduled, terms, figures, capitalised=capitalised, suspended=suspended)
 

@@ -273,7 +273,8 @@ def _reamortise(course: Course, on: dt.date, rows: Sequence[Row]) -> None:
     outstanding = _not_due(course.terms, on)
     prepaid = outstanding - _not_due(terms, on)
     fees, costs, valuation = of_prepaid(course.figures.valuation, prepaid, outstanding)
-    figures = msgspec.structs.replace(course.figures, valuation=valuation)
+    through = max(on, course.figures.through)
+    figures = msgspec.structs.replace(course.figures, through=through, valuation=valuation)
     terms = respread(terms, figures, on)
     course.agree(on, Reamortised, terms, figures, fees=fees, costs=costs)
 

@@ -253,3 +253,35 @@ def test_what_falls_due_on_the_day_is_charged_before_a_write_off_is_asked_for() 
 
     assert (book.current.figures.fees, book.sums[1330]) == (2_50, 2_50)
     assert book.current.figures.through == BEGAN + day * DAY
+
+
+def test_an_instalment_that_a_new_schedule_takes_in_bears_no_fee_of_its_own() -> None:
+    """Rescheduled on a Sunday, when one instalment waits for Monday and the next has begun."""
+    book = lent("store", 1_200_00, 12)
+    sunday = dt.date(2025, 6, 1)
+    waiting = next(row for row in book.current.terms.rows if row.end == sunday - DAY)
+    assert waiting.due == sunday + DAY
+    nights(book, (sunday - BEGAN).days)
+
+    assert book.do(lambda loan: forbearance.reschedule(loan, sunday), sunday)
+
+    fees = [fee.due for fee in book.current.terms.fee_schedule]
+    assert len({*fees}) == len(fees) > 0
+
+
+@pytest.mark.parametrize("day", range(2, 27, 3))
+def test_a_day_that_earned_nothing_is_not_earned_again_by_a_new_schedule(day: int) -> None:
+    """At a low rate a little principal earns a cent every few days."""
+    book = lent("instalment", 100_00, 4)
+    low = Decimal("0.5")
+    assert book.do(lambda loan: forbearance.reschedule(loan, BEGAN, annual_rate=low), BEGAN)
+    nights(book, day)
+    on = BEGAN + day * DAY
+    assert book.do(lambda loan: forbearance.reschedule(loan, on), on)
+
+    rows = book.current.terms.rows
+    while on <= rows[-1].due:
+        on += DAY
+        book.night(on)
+
+    assert book.current.figures.earned == sum(row.interest for row in rows)
