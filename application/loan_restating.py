@@ -27,7 +27,7 @@ from domain.loans.loan import Loan, stream_of
 from domain.loans.loan_facts import Disbursed, OverpaymentRefunded, Recovered, Repaid
 from domain.loans.products import Excess
 from domain.loans.repaying import repay
-from domain.loans.restating import Nights, Restated, insert, undo
+from domain.loans.restating import Nights, Restated, insert, repaid_late, undo
 from domain.money import minor_units_of
 from domain.periods import NONE_CLOSED, STREAM, first_open_day
 from ledger.chart_of_accounts import CONTROL_ACCOUNT, TRANSFERS_IN_TRANSIT
@@ -81,7 +81,7 @@ def repay_late(
             ),
             _nights(books, loan),
         )
-        told = next(r.fact for r in restated if isinstance(r.fact, Repaid))
+        told = repaid_late(restated, posted.value_date)
 
         def beside(each: Restated, transaction: Transaction) -> None:
             if each.fact is told and account_id is not None:

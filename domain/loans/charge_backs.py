@@ -22,6 +22,7 @@ from domain.loans.loan_facts import ChargedBack, Repaid
 from domain.loans.loan_refusals import (
     ChargeBackAboveRepayment,
     LoanMovedOn,
+    LoanStatusForbids,
     NothingToChargeBack,
 )
 from domain.loans.loan_terms import REOPENED, LoanTerms, Row
@@ -76,6 +77,7 @@ def back(life: Sequence[Lived], day: dt.date) -> int:
 def charge_back(loan: Loan, amount: int, on: dt.date, *, paid_on: dt.date) -> list[Dated]:
     """The same on the loan as it stands. A loan that had ended with the repayment lives again."""
     check_status(loan, "active", "closed")
+    _check_no_loss(loan)
     if on < loan.figures.through:
         raise LoanMovedOn(loan_id=loan.loan_id, on=on, through=loan.figures.through)
     course = Course(loan)
@@ -100,6 +102,19 @@ def charge_back(loan: Loan, amount: int, on: dt.date, *, paid_on: dt.date) -> li
     course.agree(on, ChargedBack, terms, figures, amount=amount, paid_on=paid_on, credit=credit)
     course.close_if_settled(on)
     return course.facts
+
+
+def _check_no_loss(loan: Loan) -> None:
+    """Refused: a loan that ended by recoveries after a loss. Its schedule was never paid, and would all
+    be due again."""
+    terms = loan.terms
+    unpaid = sum(row.principal for row in terms.rows) - loan.figures.settled.principal
+    if terms.status == "closed" and unpaid:
+        raise LoanStatusForbids(
+            loan_id=loan.loan_id,
+            status="closed after a loss",
+            needed="active, or closed by repayments",
+        )
 
 
 def _reopened(terms: LoanTerms, principal: int, on: dt.date) -> LoanTerms:

@@ -139,6 +139,12 @@ def insert(
     return _told_anew(life, cut, None, (on, booked, told), nights)
 
 
+def repaid_late(restated: Sequence[Restated], on: dt.date) -> Repaid:
+    """The repayment of a day that was told late: the last of the day, since others of it that were made
+    after its night are told anew before."""
+    return [each.fact for each in restated if each.on == on and isinstance(each.fact, Repaid)][-1]
+
+
 def undo(life: Sequence[Lived], transaction_id: int, nights: Nights) -> list[Restated]:
     """Take back what a transaction did to the loan; what came after it is told anew without it."""
     loan = life[-1].loan

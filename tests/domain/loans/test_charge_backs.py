@@ -15,8 +15,10 @@ from domain.loans.loan_refusals import (
     LoanStatusForbids,
     NothingToChargeBack,
 )
+from domain.loans.losses import charge_off, recover
 from domain.loans.products import PRODUCTS
 from domain.loans.repaying import repay
+from domain.loans.restating import Nights, insert, repaid_late
 from tests.laws.loan_stories import BEGAN, DAY, Act, Book, done, late, played, undone
 
 FIRST_DUE = 28
@@ -169,6 +171,38 @@ def test_a_debt_that_was_taken_as_lost_is_not_owed_again_in_part() -> None:
 
     with pytest.raises(LoanStatusForbids):
         charge_back(book, 30)
+
+
+def test_a_loan_that_ended_by_recoveries_does_not_live_again() -> None:
+    book = lent()
+    played(book, [Act(FIRST_DUE, "repay", 3_151_49)], 40, each=lambda: None)
+    assert book.do(lambda loan: charge_off(loan, BEGAN + 40 * DAY), BEGAN + 40 * DAY)
+    lost = book.current.figures.off_balance
+    assert book.do(lambda loan: recover(loan, lost, BEGAN + 50 * DAY), BEGAN + 50 * DAY)
+    assert book.current.terms.status == "closed"
+
+    with pytest.raises(LoanStatusForbids, match="closed after a loss"):
+        charge_back(book, 60)
+
+
+def test_of_two_repayments_of_a_day_the_one_told_late_is_the_last() -> None:
+    """The other was made on the day as well, after its night."""
+    book = lent()
+    played(book, [], 10, each=lambda: None)
+    on = BEGAN + 10 * DAY
+    assert done(book, Act(10, "repay", 10_00), on)
+
+    restated = insert(
+        book.life(),
+        on,
+        on + DAY,
+        lambda loan, day: repay(loan, 20_00, day, from_account=5),
+        Nights(on, (), book.index_values),
+    )
+
+    repaid_on_it = [each for each in restated if isinstance(each.fact, Repaid)]
+    assert [each.fact.amount for each in repaid_on_it] == [10_00, 20_00]  # type: ignore[union-attr]
+    assert repaid_late(restated, on) is repaid_on_it[-1].fact
 
 
 def test_a_reschedule_takes_in_what_is_owed_again() -> None:
