@@ -19,7 +19,7 @@ def refunded(ask: Ask, place: Place, amount: Decimal | None, reason: str | None)
 
     def decide(books: Books) -> list[Transaction]:
         bill = own_bill(books, ask.actor, place.bill_id)
-        left = bill.payment(place.payment_id).paid
+        left = bill.payment(place.payment_id).left
         part = left if amount is None else minor_units_of(amount, bill.standing.currency)
         check_text("reason", reason)
         return refund(books, ask, place, part, details=Details(reason=reason))

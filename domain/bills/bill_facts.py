@@ -49,7 +49,8 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     `amount` goes to the biller, `fee` to the bank; both are held until it is captured. `refunded` is
     what of the amount was given back. Of that, `refund_due` the biller owes the bank, which advanced
     it; `refund_asked` is what the customer gets once the biller has paid it. `unclaimed` was to be
-    given back to an account that was closed, and waits for the customer.
+    given back to an account that was closed, and waits for the customer. `disputed` was charged back,
+    and is the customer's to give back where that is lost.
     """
 
     payment_id: int
@@ -68,6 +69,7 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     refund_due: int = 0
     refund_asked: int = 0
     unclaimed: int = 0
+    disputed: int = 0
     autopay_id: int | None = None
     reason: str | None = None
 

@@ -87,6 +87,7 @@ def _given_back(
         refunded=refunded,
         fee_refunded=payment.fee_refunded or with_fee,
         refund_due=payment.refund_due + (amount if is_settled else 0),
+        disputed=amount if is_settled and kind is PaymentChargedBack else payment.disputed,
         amount=amount,
     )
     credit = BillRefundAdvanced if is_settled else BillRefunded
@@ -134,12 +135,13 @@ def refund_lost(bill: Bill, payment_id: int, amount: int) -> list[BillFact]:
 
 
 def chargeback_lost(bill: Bill, account: Account, terms: BillerTerms, payment_id: int) -> OnAccount:
-    """The debit was right: the customer gives back what was advanced, though the money is not there.
+    """The debit was right: the customer gives back what was advanced, though the money is not there. What
+    had been refunded before, for another reason, stays with him.
 
     Where the account was closed, it still waits for him. Refused once he has had it.
     """
     payment = bill.payment(payment_id)
-    amount = payment.refund_due
+    amount = min(payment.disputed, payment.refund_due)
     if payment.state != "charged_back":
         raise RefundNotDue(payment_id=payment_id, requested=Money(amount, bill.standing.currency))
     facts = _refund_ended(bill, payment, amount, "taken_back")
@@ -166,7 +168,7 @@ def _refund_ended(bill: Bill, payment: Payment, amount: int, outcome: Outcome) -
         )
     change: dict[str, Any] = {"refund_due": payment.refund_due - amount}
     if outcome == "taken_back":
-        change |= {"refunded": payment.refunded - amount, "state": "settled"}
+        change |= {"refunded": payment.refunded - amount, "state": "settled", "disputed": 0}
     return changed(bill, payment.payment_id, RefundEnded, amount=amount, outcome=outcome, **change)
 
 
@@ -175,7 +177,7 @@ def _refundable(bill: Bill, payment_id: int, amount: int) -> Payment:
     if payment.state not in ("captured", "settled"):
         raise PaymentNotRefundable(payment_id=payment_id, state=payment.state)
     left = payment.left
-    if amount > left:
+    if amount > left or not amount:
         raise RefundAbovePayment(
             payment_id=payment_id,
             left=Money(left, bill.standing.currency),

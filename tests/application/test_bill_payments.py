@@ -365,6 +365,37 @@ def test_a_chargeback_that_is_lost_is_taken_back_though_the_money_is_gone() -> N
     assert desk.owed(1510) == {}
 
 
+def test_a_chargeback_that_is_lost_leaves_an_earlier_refund_with_the_customer() -> None:
+    desk = Desk()
+    account_id, _, bill_id = settled(desk)
+    place = desk.place(bill_id)
+    desk.news(refunds.refunded, place, Decimal(30), "one of three was broken")
+
+    desk.news(refunds.charged_back, place, "not me")
+    desk.news(refunds.chargeback_lost, place, "it was you")
+
+    assert (state(desk, bill_id), desk.account(account_id).balance) == ("settled", 3_000)
+    assert status(desk, bill_id) == ("partially_paid", 3_000)
+    assert sum(desk.owed(1510).values()) == 3_000
+    with pytest.raises(RefundNotDue):
+        desk.news(refunds.chargeback_lost, place, "again")
+    desk.news(refunds.charged_back, place, "not me, still")
+    assert desk.account(account_id).balance == 10_000
+
+
+def test_what_is_left_is_less_by_what_the_biller_was_asked_for() -> None:
+    desk = Desk()
+    _, _, bill_id = settled(desk, refunds="on_receipt")
+    place = desk.place(bill_id)
+
+    desk.news(refunds.refunded, place, Decimal(30), None)
+    desk.news(refunds.refunded, place, None, "the rest")
+
+    assert desk.bill(bill_id).payment(place.payment_id).refund_asked == 10_000
+    with pytest.raises(RefundAbovePayment):
+        desk.news(refunds.refunded, place, None, "more")
+
+
 def test_the_same_bill_presented_again_is_the_same_bill() -> None:
     desk = Desk()
     biller_id = desk.biller()
