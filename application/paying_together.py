@@ -11,6 +11,7 @@ from application.books import Books, Command, Transaction
 from application.commands import Ask, canonical
 from application.payment_places import Place
 from domain.bills.bill_refusals import BillNotFound, NothingOwed
+from domain.bills.biller import stream_of
 from domain.money import minor_units_of
 
 # Each bill that is paid is a payment and a hold of its own.
@@ -37,7 +38,8 @@ def pay_together(
     """Pay `amount`, in major units, over these bills by their due dates: all of it, or nothing is done.
 
     What is left after the last bill is paid on top of that one, where the biller takes more than is owed.
-    `account_id` is the account that was named, if one was; the places say which it is.
+    `account_id` is the account that was named, if one was; the places say which it is. Without shares
+    nothing is owed, unless the key is one that was answered.
     """
     request = {
         "call": "bills/pay-together",
@@ -70,6 +72,7 @@ def pay_together(
         return made
 
     streams = {stream for share in shares for stream in share.place.streams}
+    streams.add(stream_of(biller_id))
     claims = [
         claim for share in shares for claim in claims_of(share.place.payment_id, share.hold_id)
     ]

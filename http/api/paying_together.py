@@ -63,10 +63,12 @@ async def pay(request: Call, data: JSONBody[PayingTogether]) -> ASGIApp:
         for bill in owed
         if (bill.standing.biller_id, bill.standing.currency) == (data.biller_id, currency)
     ][:BILLS_AT_ONCE_MAX]
-    if not payable:
-        name = f"biller {data.biller_id}" if known is None else known.terms.name
-        raise NothingOwed(biller=name, currency=currency)
-    account_id = data.account_id or await account_to_pay(request, payable[0])
+    if known is None:
+        raise NothingOwed(biller=f"biller {data.biller_id}", currency=currency)
+    # Where nothing is owed any more, the writer still knows what it has answered under the key.
+    account_id = data.account_id or 0
+    if payable and not account_id:
+        account_id = await account_to_pay(request, payable[0])
     shares = [
         Share(
             Place(

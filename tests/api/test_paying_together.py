@@ -11,9 +11,11 @@ def due_in(days: int) -> str:
     return str(TODAY + dt.timedelta(days=days))
 
 
-def together(person: Person, biller_id: int, amount: float, **more: Any) -> Any:
+def together(
+    person: Person, biller_id: int, amount: float, *, key: str | None = None, **more: Any
+) -> Any:
     body = {"user_id": person.user_id, "biller_id": biller_id, "amount": amount, **more}
-    return person.post("/v1/bills/pay-together", body)
+    return person.post("/v1/bills/pay-together", body, key=key)
 
 
 def open_amounts(person: Person, *bill_ids: int) -> list[float]:
@@ -39,6 +41,22 @@ def test_the_oldest_bill_is_paid_first_and_the_last_in_part(api: RunningApi) -> 
     assert open_amounts(holder, oldest, middle, newest, other) == [0, 0, 25, 5]
     assert holder.get(f"/v1/accounts/{account_id}/balance").json()["balance"] == 63.5
     assert len(holder.get("/v1/bills/history").json()) == 3
+
+
+def test_asked_again_under_its_key_it_is_answered_as_it_was(api: RunningApi) -> None:
+    holder, teller = api.person(), api.person("teller")
+    account_id = api.account(holder, 100)
+    biller_id = new_biller(teller)
+    bill_ids = [presented(teller, holder, biller_id, amount=20) for _ in range(2)]
+
+    first = together(holder, biller_id, 40, key="both-of-them")
+    again = together(holder, biller_id, 40, key="both-of-them")
+
+    assert first.status_code == 201, first.text
+    assert (again.status_code, again.content) == (201, first.content)
+    assert open_amounts(holder, *bill_ids) == [0, 0]
+    assert holder.get(f"/v1/accounts/{account_id}/balance").json()["balance"] == 60
+    assert code(together(holder, biller_id, 40)) == (409, "nothing-owed")
 
 
 def test_all_of_it_is_paid_or_nothing_is_done(api: RunningApi) -> None:
