@@ -4,14 +4,11 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import count
-from typing import Final
 
 import msgspec
 
 from domain.amortisation.due_dates import add_months
 from domain.amortisation.terms import RateChange
-
-RESETS_MAX: Final = 60
 
 
 class IndexValue(msgspec.Struct, frozen=True, array_like=True):
@@ -39,6 +36,13 @@ class FollowedIndex(msgspec.Struct, frozen=True, kw_only=True):
         """The days on which the rate is taken anew, without end; counted from the first day."""
         return (add_months(start, number * self.reset_months) for number in count(1))
 
+    def reset_from(self, start: dt.date, on: dt.date) -> dt.date:
+        """The first of them that is not before a day."""
+        months = (on.year - start.year) * 12 + on.month - start.month
+        numbers = count(max(1, months // self.reset_months))
+        days = (add_months(start, number * self.reset_months) for number in numbers)
+        return next(day for day in days if day >= on)
+
 
 def value_on(values: Sequence[IndexValue], date: dt.date) -> Decimal | None:
     """What holds on a day; None before the first."""
@@ -61,13 +65,11 @@ def rates_by(
     if first is None:
         return None
     rate = follows.rate(first)
+    # Of the values since the last reset, the newest is taken.
+    taken = {follows.reset_from(start, each.on): each.value for each in values if each.on > start}
     changes: list[RateChange] = []
-    for number, day in enumerate(follows.resets(start)):
-        value = value_on(values, day)
-        assert value is not None, "a value that held goes on to hold until the next"
+    for day, value in taken.items():
         before = changes[-1].rate if changes else rate
         if follows.rate(value) != before:
             changes.append(RateChange(day, follows.rate(value)))
-        if day >= values[-1].on or number >= RESETS_MAX:
-            break
     return rate, tuple(changes)
