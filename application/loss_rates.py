@@ -35,6 +35,7 @@ def set_loss_rates(ask: Ask, rates: LossRates) -> Command:
 
 
 def _ended(books: Books) -> dt.date | None:
+    """The last day that was ended, or is being ended: some loans may have had its night."""
     days = books.state(business_days.STREAM)
     assert days is None or isinstance(days, BusinessDays)
-    return None if days is None else days.ended
+    return None if days is None else days.ending or days.ended

@@ -90,7 +90,8 @@ def recover(
         on, Recovered, figures, amount=amount, from_account=from_account, counterparty=counterparty
     )
     if amount == owed:
-        course.agree(on, LoanClosed, msgspec.structs.replace(loan.terms, status="closed"))
+        terms = msgspec.structs.replace(loan.terms, status="closed", principal=loan.terms.disbursed)
+        course.agree(on, LoanClosed, terms, released=loan.undrawn)
     return course.facts
 
 

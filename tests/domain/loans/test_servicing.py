@@ -16,6 +16,7 @@ from domain.loans.loan_facts import ChargedOff, Repaid
 from domain.loans.loan_terms import Parts
 from domain.loans.products import ORDERS, PRODUCTS, Product
 from domain.refusals import Refused
+from ledger.chart_of_accounts import COMMITMENTS
 from ledger.loan_posting_rules import loan_entry
 from tests.laws.loan_stories import BEGAN, DAY, Act, Book, done, played
 
@@ -184,6 +185,22 @@ def test_a_loan_charged_off_lives_and_its_payments_are_recoveries() -> None:
     assert book.current.terms.status == "closed"
     assert -book.sums[4310] == owed
     assert not any(book.balances())
+
+
+def test_a_lost_loan_that_is_recovered_whole_ends_the_commitment_to_lend_the_rest() -> None:
+    book = Book(PRODUCTS["mortgage"], 100_000_00, 120)
+    assert done(book, Act(0, "disburse", 60_000_00), BEGAN)
+    nights(book, 40)
+    on = BEGAN + 40 * DAY
+    assert book.do(lambda loan: losses.charge_off(loan, on), on)
+    assert book.sums[COMMITMENTS] == 40_000_00
+
+    lost = book.current.figures.off_balance
+    assert book.do(lambda loan: losses.recover(loan, lost, on), on)
+
+    assert book.current.terms.status == "closed"
+    assert book.balances() == book.expected()
+    assert book.sums[COMMITMENTS] == 0
 
 
 def test_arrears_that_are_capitalised_are_principal_and_late_no_more() -> None:
