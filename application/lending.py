@@ -6,7 +6,15 @@ from typing import Any, Final
 import msgspec
 
 from application.books import Books, Command, Transaction
-from application.commands import Ask, Details, check_leave, check_text, late_streams, transaction
+from application.commands import (
+    EARLIEST,
+    Ask,
+    Details,
+    check_leave,
+    check_text,
+    late_streams,
+    transaction,
+)
 from application.pools import Pool, borrowed
 from domain.account import Account
 from domain.account import stream_of as account_stream
@@ -21,7 +29,7 @@ from domain.loans.loan_facts import (
     Reamortised,
 )
 from domain.loans.loan_refusals import LoanNotFound
-from domain.refusals import AccountNotFound, CurrencyMismatch
+from domain.refusals import AccountNotFound, CurrencyMismatch, DateOutOfRange, NotPermitted
 from ledger.journal import Entry
 from ledger.loan_posting_rules import loan_entry
 
@@ -77,6 +85,16 @@ def check_currency(account: Account, loan: Loan) -> None:
         )
 
 
+def _check_day(ask: Ask, main: Transaction, books: Books) -> None:
+    """Refused: a day that has not come, for the loan would be brought to it and no night until then would
+    bring anything; and by a customer any other day than today."""
+    on, today = main.value_date, books.today
+    if ask.actor.role == "user" and on != today:
+        raise NotPermitted(role="user", action="name another day than today")
+    if on > today:
+        raise DateOutOfRange(field="value date", date=on, earliest=EARLIEST, latest=today)
+
+
 def entry_of_fact(fact: Any, loan: Loan) -> Entry:
     """The entry by the posting rules of loans, in the shape that `Books.add` calls."""
     return loan_entry(fact, stream_of(loan.loan_id), loan.terms.currency)
@@ -124,7 +142,9 @@ def loan_command(
         for name, value in asked.items():
             if isinstance(value, str):
                 check_text(name, value)
-        posted = decision(books, loan, transaction(ask.actor, details, books))
+        main = transaction(ask.actor, details, books)
+        _check_day(ask, main, books)
+        posted = decision(books, loan, main)
         return [each for each in posted if each.drafts]
 
     request = {"call": call, "loan_id": loan_id, **asked, **details.request()}
