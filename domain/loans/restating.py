@@ -161,6 +161,7 @@ def undo(life: Sequence[Lived], transaction_id: int, nights: Nights) -> list[Res
     if target is None:
         raise NothingToUndo(transaction_id=transaction_id, loan_id=loan.loan_id)
     _check_not_charged_back(life, life[target].happening)
+    _check_no_later_tranche(life, target)
     cut = target
     while _comes_with(life[cut - 1].happening, life[target].happening):
         cut -= 1
@@ -181,6 +182,18 @@ def _check_not_charged_back(life: Sequence[Lived], target: Happening) -> None:
         )
         raise LoanChangedSince(
             loan_id=life[-1].loan.loan_id, change="charged-back", on=taken.valued
+        )
+
+
+def _check_no_later_tranche(life: Sequence[Lived], target: int) -> None:
+    """The first tranche makes the schedule, on terms that were agreed with it; a later one is spread over
+    what is left of it, and cannot be told anew as the first."""
+    begun, *later = [n for n, each in enumerate(life) if isinstance(each.happening.fact, Disbursed)]
+    if target == begun and later:
+        raise LoanChangedSince(
+            loan_id=life[-1].loan.loan_id,
+            change="disbursed",
+            on=life[later[0]].happening.valued,
         )
 
 

@@ -13,12 +13,13 @@ from domain.loans.allocation import Due, allocate
 from domain.loans.arrears import end_of_day
 from domain.loans.lateness import bucket_of, days_past_due
 from domain.loans.loan_facts import ChargedOff, Repaid
+from domain.loans.loan_refusals import LoanChangedSince
 from domain.loans.loan_terms import Parts
 from domain.loans.products import ORDERS, PRODUCTS, Product
 from domain.refusals import Refused
 from ledger.chart_of_accounts import COMMITMENTS
 from ledger.loan_posting_rules import loan_entry
-from tests.laws.loan_stories import BEGAN, DAY, Act, Book, done, played
+from tests.laws.loan_stories import BEGAN, DAY, Act, Book, done, played, undone
 
 JAN, FEB, MAR = dt.date(2026, 1, 31), dt.date(2026, 2, 28), dt.date(2026, 3, 31)
 
@@ -136,6 +137,23 @@ def test_a_loan_in_tranches_spreads_each_over_what_is_left_of_the_term() -> None
     assert book.current.terms.rows[-1].number == 120
     assert sum(row.principal for row in book.current.terms.rows) == 100_000_00
     assert book.balances()[-1] == 0
+
+
+def test_the_first_tranche_is_not_undone_while_a_later_one_stands() -> None:
+    book = Book(PRODUCTS["mortgage"], 100_000_00, 120)
+    assert done(book, Act(0, "disburse", 40_000_00), BEGAN)
+    first = book.log[-1].happening.transaction_id
+    nights(book, 45)
+    assert done(book, Act(45, "disburse", 0), BEGAN + 45 * DAY)
+    second = book.log[-1].happening.transaction_id
+
+    with pytest.raises(LoanChangedSince, match="by disbursed, on 2025-03-17"):
+        undone(book, first, 45)
+    undone(book, second, 45)
+    undone(book, first, 45)
+
+    assert book.sums[1310] == 0
+    assert book.current.terms.status == "accepted"
 
 
 def test_very_late_interest_is_taken_back_and_recognised_again_when_all_is_paid() -> None:
