@@ -20,6 +20,7 @@ from domain.bills.bill_refusals import (
     ReferenceNotRegistered,
     ReferenceRegistered,
     RegistrationNotFound,
+    TooManyRegistrations,
 )
 from domain.bills.registration import Link, Registration, RegistrationFact, stream_of
 from domain.refusals import AccountNotFound, CustomerNotFound
@@ -101,7 +102,8 @@ class WantedLink(NamedTuple):
 def register(ask: Ask, registration_id: int, wanted: WantedLink, known: Known | None) -> Command:
     """Register a customer with a biller. `registration_id` is fresh; `known` is what `known_under` said.
 
-    Refused: a reference under which somebody is registered, were it the same customer.
+    Refused: a reference under which somebody is registered, were it the same customer; and one more
+    registration under a reference than `known_under` looks for, which would never be found.
     """
     biller_id, reference = wanted.biller_id, wanted.reference
     revision = 1 if known is None else known.revision
@@ -121,6 +123,8 @@ def register(ask: Ask, registration_id: int, wanted: WantedLink, known: Known | 
         taken = sum(books.claimed(claim) is not None for claim in claims)
         if taken and not _is_over(books, known, taken):
             raise ReferenceRegistered(biller=biller.terms.name)
+        if revision + taken > REVISIONS_MAX:
+            raise TooManyRegistrations(biller=biller.terms.name, limit=REVISIONS_MAX)
         customers.check_staying(customer)
         _check_account_open(books, wanted.account_id)
         posted = transaction(ask.actor, NO_DETAILS, books)

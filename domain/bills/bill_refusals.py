@@ -23,6 +23,7 @@ Where several apply, the one of the kind that stands first is the answer; of one
        |- CurrencyNotAccepted
        |- AutopayEnded
        |- ReferenceRegistered
+       |- TooManyRegistrations
        |- RegistrationEnded
        |- NoDefaultAccount
        |- NothingOwed
@@ -113,6 +114,10 @@ class AutopayEnded(Conflicting):
 
 class ReferenceRegistered(Conflicting):
     detail = "A customer is registered with {biller} under that reference already."
+
+
+class TooManyRegistrations(Conflicting):
+    detail = "With {biller}, that reference was registered {limit} times, and cannot be once more."
 
 
 class RegistrationEnded(Conflicting):

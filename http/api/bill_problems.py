@@ -23,6 +23,7 @@ BILL_PROBLEMS: Final[dict[type[Refused], tuple[int, str]]] = {
     bill_refusals.RegistrationNotFound: (404, "No such registration"),
     bill_refusals.ReferenceNotRegistered: (404, "Nobody is registered under the reference"),
     bill_refusals.ReferenceRegistered: (409, "The reference is registered already"),
+    bill_refusals.TooManyRegistrations: (409, "The reference was registered too often"),
     bill_refusals.RegistrationEnded: (409, "The registration has ended"),
     bill_refusals.NoDefaultAccount: (409, "There is no default account"),
     bill_refusals.NothingOwed: (409, "Nothing is owed to the biller"),

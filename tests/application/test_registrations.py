@@ -7,7 +7,7 @@ import pytest
 
 from application import accounts, registrations
 from application.commands import Actor
-from application.registrations import Known, WantedLink
+from application.registrations import REVISIONS_MAX, Known, WantedLink
 from domain.bills.bill_refusals import (
     BillerInactive,
     ReferenceNotAccepted,
@@ -15,6 +15,7 @@ from domain.bills.bill_refusals import (
     RegistrationEnded,
     RegistrationNotFound,
     TermsContradictory,
+    TooManyRegistrations,
 )
 from domain.bills.references import ReferenceFormat
 from domain.bills.registration import Registration
@@ -90,6 +91,18 @@ def test_a_reference_has_one_customer_at_a_time() -> None:
         registry.register(known=known)
     with pytest.raises(ReferenceRegistered):
         registry.register(known=Known(registry.at(second), 2))
+
+
+def test_a_reference_is_registered_no_more_often_than_it_is_looked_for() -> None:
+    registry = Registry()
+    known = None
+    for revision in range(1, REVISIONS_MAX + 1):
+        number = registry.register(known=known)
+        known = Known(registry.at(number), revision)
+        registry.desk.do(registrations.end(ask(HOLDER), number))
+
+    with pytest.raises(TooManyRegistrations):
+        registry.register(known=known)
 
 
 def test_where_a_biller_has_no_references_each_customer_is_registered_once() -> None:
