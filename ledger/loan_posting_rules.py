@@ -284,6 +284,7 @@ def _written_off(lines: _Lines, fact: WrittenOff) -> None:
     lines.credit_parts(fact.parts, 0)
     _amortised(lines, fact.valuation.fees, fact.valuation.costs)
     _lost(lines, fact.parts.total + fact.suspended)
+    _no_commitment(lines, fact.released)
 
 
 def _lost(lines: _Lines, amount: int) -> None:

@@ -276,11 +276,12 @@ class WriteOffAsked(Agreement, frozen=True, kw_only=True, omit_defaults=True):
 @stored_as("loan.written-off.1")
 class WrittenOff(Agreement, frozen=True, kw_only=True, omit_defaults=True):
     """Final. `parts` left the balance sheet, and with them `valuation`; none of either where the loan
-    had been charged off."""
+    had been charged off. `released` is what was never paid out."""
 
     parts: Parts = NOTHING
     suspended: int = 0
     valuation: Valuation = UNVALUED
+    released: int = 0
 
 
 @stored_as("loan.closed.1")

@@ -53,9 +53,12 @@ def write_off(loan: Loan, on: dt.date, by: str) -> list[Dated]:
     if asked_by == by:
         raise SamePerson(action=f"write off loan {loan.loan_id}")
     figures = course.figures
-    terms = msgspec.structs.replace(course.terms, status="written_off")
+    # Final also for what was never paid out: nobody is going to draw it.
+    terms = msgspec.structs.replace(
+        course.terms, status="written_off", principal=course.terms.disbursed
+    )
     if loan.terms.status == "charged_off":
-        course.agree(on, WrittenOff, terms, parts=NOTHING)
+        course.agree(on, WrittenOff, terms, parts=NOTHING, released=loan.undrawn)
     else:
         course.agree(
             on,
@@ -65,6 +68,7 @@ def write_off(loan: Loan, on: dt.date, by: str) -> list[Dated]:
             parts=_on_balance(figures),
             suspended=figures.suspended,
             valuation=figures.valuation,
+            released=loan.undrawn,
         )
     return course.facts
 

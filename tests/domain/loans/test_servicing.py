@@ -221,6 +221,24 @@ def test_a_lost_loan_that_is_recovered_whole_ends_the_commitment_to_lend_the_res
     assert book.sums[COMMITMENTS] == 0
 
 
+@pytest.mark.parametrize("charged_off", [False, True])
+def test_a_loan_written_off_ends_the_commitment_to_lend_the_rest(charged_off: bool) -> None:
+    book = Book(PRODUCTS["mortgage"], 100_000_00, 120)
+    assert done(book, Act(0, "disburse", 60_000_00), BEGAN)
+    nights(book, 40)
+    on = BEGAN + 40 * DAY
+    if charged_off:
+        assert book.do(lambda loan: losses.charge_off(loan, on), on)
+    assert book.do(lambda loan: losses.write_off(loan, on, "teller-1"), on)
+    assert book.sums[COMMITMENTS] == 40_000_00
+
+    assert book.do(lambda loan: losses.write_off(loan, on, "teller-2"), on)
+
+    assert book.current.terms.status == "written_off"
+    assert book.balances() == book.expected()
+    assert book.sums[COMMITMENTS] == 0
+
+
 def test_arrears_that_are_capitalised_are_principal_and_late_no_more() -> None:
     book = lent()
     nights(book, 40)
