@@ -203,7 +203,7 @@ class Writer:
         touched = streams_of(commands)
         # No key is looked up: one that was used before is rare, and then the commit collides and the
         # batch is decided under the lock, where it is found. States are: another process may have
-        # written since they were last looked at, and a refusal writes no event that would collide.
+        # written since they were last looked at, and most refusals write no event that would collide.
         asked = self._asked(commands, touched, [])
         stale = self._cache.stale(touched)
         asked.streams.update(stale)
