@@ -5,12 +5,13 @@ a key was wrapped for (`context`) is bound in, so that a wrapped key cannot stan
 """
 
 import base64
+import datetime as dt
 import os
 import secrets
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -22,6 +23,11 @@ from application.sealing import KEY_BYTES, NONCE_BYTES, new_key
 KEYS_FOLDER: Final = "keys"
 LOCAL_FILE: Final = "key-encryption-keys.json"
 AWS_PREFIX: Final = "aws-kms:"
+# A person's key is wrapped before the writer is asked, and what is asked may be written late, also when its
+# caller was told that the outcome is not known. The writer's line is some 45 batches long when it is full,
+# and the slowest that a store can make one and still take it is some 45 seconds: half an hour. As much
+# again is for hosts that read the file late.
+RETIRE_AFTER: Final = dt.timedelta(hours=1)
 
 Context: TypeAlias = Mapping[str, str]
 
@@ -83,6 +89,8 @@ class _StoredKey(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
     created_at: int  # seconds of the Unix epoch
     # Opens what others have wrapped with it, and wraps nothing yet.
     waiting: bool = False
+    # When another took its place; files of before do not say it.
+    replaced_at: int | None = None
 
 
 class _KeyFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -133,22 +141,37 @@ def use_next_key(path: Path) -> str:
     stored = _read(path)
     found = next((each for each in stored if each.waiting), None) or _new_stored_key()
     first = msgspec.structs.replace(found, waiting=False)
-    others = [each for each in stored if each.kek != first.kek]
+    replaced = msgspec.structs.replace(stored[0], replaced_at=int(time.time()))
+    others = [each for each in (replaced, *stored[1:]) if each.kek != first.kek]
     replace(path, _encoded([first, *others]))
     return first.kek
 
 
-def drop_keys(path: Path, in_use: Collection[str]) -> list[str]:
-    """Take the keys out of the file that wrap nothing and will not; their names."""
+class Dropped(NamedTuple):
+    """The names of the keys that are out of the file, and until when others stay that wrap nothing."""
+
+    keks: list[str]
+    kept_until: dict[str, dt.datetime]
+
+
+def drop_keys(path: Path, in_use: Collection[str], now: dt.datetime) -> Dropped:
+    """Take the keys out of the file that wrap nothing and, for `RETIRE_AFTER` by now, no longer could."""
+    dropped = Dropped([], {})
+    kept = []
     stored = _read(path)
-    kept = [
-        each
-        for place, each in enumerate(stored)
-        if place == 0 or each.waiting or each.kek in in_use
-    ]
-    if len(kept) < len(stored):
+    for place, key in enumerate(stored):
+        if place > 0 and not key.waiting and key.kek not in in_use:
+            replaced_at = int(now.timestamp()) if key.replaced_at is None else key.replaced_at
+            until = dt.datetime.fromtimestamp(replaced_at, dt.UTC) + RETIRE_AFTER
+            if until <= now:
+                dropped.keks.append(key.kek)
+                continue
+            dropped.kept_until[key.kek] = until
+            key = msgspec.structs.replace(key, replaced_at=replaced_at)
+        kept.append(key)
+    if kept != stored:
         replace(path, _encoded(kept))
-    return [each.kek for each in stored if each not in kept]
+    return dropped
 
 
 def _new_stored_key() -> _StoredKey:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from application import clock
 from application.key_encryption import (
     KEYS_FOLDER,
     LOCAL_FILE,
@@ -75,11 +76,15 @@ def rotate(settings: Settings, conninfo: str) -> None:
 
 
 def retire(settings: Settings, conninfo: str) -> None:
-    in_use = keys_in_use(conninfo)
-    dropped = drop_keys(_file(settings), in_use)
-    for kek in dropped:
+    dropped = drop_keys(_file(settings), keys_in_use(conninfo), clock.now())
+    for kek in dropped.keks:
         _say(f"{kek} wraps nothing, and is out of the file")
-    if not dropped:
+    for kek, until in dropped.kept_until.items():
+        _say(
+            f"{kek} wrapped until lately, and is kept until {until:%Y-%m-%d %H:%M:%S} UTC for what "
+            "was on its way: run this again then"
+        )
+    if not any(dropped):
         _say("every key in the file is in use, or is to be")
 
 

@@ -1,6 +1,8 @@
 """Another key-encryption key: nothing is lost, nobody is brought back, and it goes on where it was killed."""
 
+import datetime as dt
 import multiprocessing
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,13 @@ import psycopg
 import pytest
 from moto import mock_aws
 
-from application import key_rotation
+from application import clock, key_rotation
 from application.aws_kms import AwsKms
 from application.key_encryption import (
     KEYS_FOLDER,
     LOCAL_FILE,
+    RETIRE_AFTER,
+    Dropped,
     FileKeys,
     KeyEncryption,
     KeyRefused,
@@ -26,7 +30,9 @@ from application.key_encryption import (
 from application.key_files import KeyFileUnsafe
 from application.key_rotation import Rotated, RotationRefused, keys_in_use, rewrap_all
 from application.keyring import Keyring, PersonKey, keyring_with, open_keyring
+from application.users import NewUser, register_user, seal_user
 from daybook.main import main
+from tests.bank import Bank, ask
 
 ADD = "INSERT INTO person_keys (user_id, key_id, kek, wrapped) VALUES (%s, %s, %s, %s)"
 PERSONS = 3_000
@@ -98,6 +104,8 @@ def test_a_rotation_that_was_killed_half_way_goes_on_and_a_running_server_never_
     assert main(["keys", "rotate-kek"]) == 0
     assert f"{half[old]:,} keys are to be wrapped with {new}" in capsys.readouterr().err
     assert keys_in_use(database) == {new: PERSONS + 1}
+    later = clock.now() + RETIRE_AFTER
+    monkeypatch.setattr(clock, "now", lambda: later)
     assert main(["keys", "rotate-kek", "--retire"]) == 0
 
     assert f"{old} wraps nothing" in capsys.readouterr().err
@@ -147,9 +155,65 @@ def test_a_key_that_wraps_something_is_not_retired(database: str, tmp_path: Path
     (old,) = keys_in_use(database)
     use_next_key(file_of(tmp_path))
 
-    assert drop_keys(file_of(tmp_path), keys_in_use(database)) == []
+    later = clock.now() + RETIRE_AFTER
+    assert drop_keys(file_of(tmp_path), keys_in_use(database), later) == Dropped([], {})
     assert old in file_of(tmp_path).read_text()
-    assert drop_keys(file_of(tmp_path), {}) == [old]
+    assert drop_keys(file_of(tmp_path), {}, later) == Dropped([old], {})
+
+
+def test_a_registration_under_way_finds_its_key_however_soon_the_old_one_is_retired(
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keyring = open_keyring(database, None, tmp_path)
+    (old,) = keys_in_use(database)
+    monkeypatch.setenv("DAYBOOK_DATABASE_URL", database)
+    monkeypatch.setenv("DAYBOOK_DATA", str(tmp_path))
+    monkeypatch.setattr("daybook.bank_database.check_server", lambda conninfo: [])
+    ada = NewUser(1, "ada", "ada@example.org", "user", "!")
+    # Sealed, and not yet committed: the command waits in the line of the writer.
+    sealed = seal_user(ada, keyring)
+    command = register_user(
+        sealed, key=None, principal="anonymous", answer=ask().answer, refuse=ask().refuse
+    )
+    replaced = clock.now()
+
+    assert main(["keys", "rotate-kek"]) == 0
+    assert main(["keys", "rotate-kek", "--retire"]) == 0
+
+    kept = re.search(f"{old} wrapped until .* is kept until (.*) UTC", capsys.readouterr().err)
+    assert kept is not None
+    until = dt.datetime.fromisoformat(f"{kept[1]}+00:00")
+    assert abs(until - replaced - RETIRE_AFTER) < dt.timedelta(minutes=1)
+    with Bank(database) as bank:
+        assert bank.submit(command).status == 201
+    assert keyring.opened(1, sealed.key)
+
+    # Nor is it dropped later while it wraps what came late; and then it is, and all opens still.
+    monkeypatch.setattr(clock, "now", lambda: replaced + RETIRE_AFTER + dt.timedelta(minutes=1))
+    assert main(["keys", "rotate-kek", "--retire"]) == 0
+    assert old in file_of(tmp_path).read_text()
+    assert main(["keys", "rotate-kek"]) == 0
+    assert main(["keys", "rotate-kek", "--retire"]) == 0
+    assert old not in file_of(tmp_path).read_text()
+    assert set(opened(database, open_keyring(database, None, tmp_path))) == {1}
+
+
+def test_a_key_of_an_older_file_is_kept_from_the_first_try_to_retire_it(tmp_path: Path) -> None:
+    """Nobody noted when it was replaced, so that it may have been just now."""
+    path = file_of(tmp_path)
+    local_keys(path, create=True)
+    old, new = FileKeys(path).wrap(b"k" * 32, {}).kek, use_next_key(path)
+    written = re.sub(r',\s*"replaced_at": \d+', "", path.read_text())
+    assert "replaced_at" not in written
+    path.write_text(written)
+    now = clock.now()
+
+    assert drop_keys(path, {}, now) == Dropped([], {old: now.replace(microsecond=0) + RETIRE_AFTER})
+    assert drop_keys(path, {}, now + RETIRE_AFTER) == Dropped([old], {})
+    assert FileKeys(path).wrap(b"k" * 32, {}).kek == new
 
 
 def test_a_person_who_is_erased_meanwhile_stays_erased(database: str, tmp_path: Path) -> None:
