@@ -17,6 +17,7 @@ from domain import (
     business_days,
     capital,
     customer,
+    interbank,
     labels,
     periods,
     rate_plans,
@@ -110,6 +111,16 @@ def _restored_capital(newest: Newest) -> Aggregate:
     return capital.restore(newest.fact, newest.version)
 
 
+def _evolved_interbank(
+    state: interbank.InterbankTotals | None, fact: Any, _number: int
+) -> Aggregate:
+    return interbank.evolve(state, fact)
+
+
+def _restored_interbank(newest: Newest) -> Aggregate:
+    return interbank.restore(newest.fact, newest.version)
+
+
 def _evolved_interest(
     state: accrued_interest.AccruedInterest | None, fact: Any, _number: int
 ) -> Aggregate:
@@ -195,6 +206,7 @@ KINDS: Final[dict[str, Kind]] = {
     "transaction": Kind(labels.evolve, _restored_labels),
     "ledger": Kind(_evolved_periods, _restored_periods),
     "bank": Kind(_evolved_capital, _restored_capital),
+    "interbank": Kind(_evolved_interbank, _restored_interbank),
     "business": Kind(_evolved_days, _restored_days),
     "interest": Kind(_evolved_interest, _restored_interest),
     # Their streams end with a currency, of which each type of account has one plan.

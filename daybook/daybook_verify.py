@@ -98,6 +98,7 @@ KINDS = {
         "refund_lost": "biller.refund-lost",
         "year_end": "period.year-ended",
         "capital_paid_in": "capital.paid-in",
+        "interbank_settlement": "interbank.settled",
         "loan_disbursement": "account.loan-received loan.disbursed",
         "loan_repayment": "account.loan-repaid loan.repaid",
         "loan_refund": "account.loan-refunded loan.overpayment-refunded",

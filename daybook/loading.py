@@ -134,6 +134,7 @@ async def fresh_ids(
         "hold_ids",
         "loan_ids",
         "payment_ids",
+        "registration_ids",
         "standing_order_ids",
         "user_ids",
     ],

@@ -51,6 +51,7 @@ here come first.
     |  |- PeriodNotClosed
     |  |- SamePerson
     |  |- BusinessDayOutOfTurn
+    |  |- SettlementAlreadyBooked
     |  |- TransactionAlreadyReversed
     |  |- TransactionNotReversible
     |  |- ReversalAboveAmount
@@ -268,6 +269,10 @@ class SamePerson(Conflicting):
 
 class BusinessDayOutOfTurn(Conflicting):
     detail = "The end of {due} comes before that of {date}."
+
+
+class SettlementAlreadyBooked(Conflicting):
+    detail = "The settlement {reference} of the central bank is booked already."
 
 
 class TransactionAlreadyReversed(Conflicting):

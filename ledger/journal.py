@@ -16,6 +16,7 @@ from domain import accrued_interest as _accrued_interest  # noqa: F401
 from domain import business_days as _business_days  # noqa: F401
 from domain import capital as _capital  # noqa: F401
 from domain import customer as _customer  # noqa: F401
+from domain import interbank as _interbank  # noqa: F401
 from domain import labels as _labels  # noqa: F401
 from domain import periods as _periods  # noqa: F401
 from domain import rate_plans as _rate_plans  # noqa: F401

@@ -39,6 +39,7 @@ from domain.bills.bill_movements import (
 from domain.bills.biller import BillerSettled, GatewayFeeCharged, RefundLost, RefundRepaid
 from domain.capital import CapitalPaidIn
 from domain.facts import Fact
+from domain.interbank import InterbankSettled
 from domain.labels import Labelled
 from domain.loans import loan_facts as loans
 from domain.periods import YearEnded
@@ -83,6 +84,7 @@ KINDS: Final[dict[type[Fact], str]] = {
     RefundClaimed: "refund_claimed",
     UnclaimedTakenBack: "bill_refund_taken_back",
     CapitalPaidIn: "capital_paid_in",
+    InterbankSettled: "interbank_settlement",
     YearEnded: YEAR_END,
     loans.Disbursed: "loan_disbursement",
     loans.Repaid: "loan_repayment",

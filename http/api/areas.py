@@ -24,6 +24,7 @@ from api import (
     gateways,
     health,
     holds,
+    interbank,
     labels,
     ledger,
     loan_accounting,
@@ -118,6 +119,7 @@ AREAS: Final = (
             *business_days.HANDLERS,
             *clearing.HANDLERS,
             *capital.HANDLERS,
+            *interbank.HANDLERS,
         ],
     ),
     Area(

@@ -12,4 +12,5 @@ END_OF_DAY_PROBLEMS: Final[dict[type[Exception], tuple[int, str]]] = {
     refusals.RateOutOfRange: (422, "A rate is out of range"),
     refusals.TooManyRates: (409, "The rate plan has too many changes"),
     refusals.BusinessDayOutOfTurn: (409, "Another business day comes first"),
+    refusals.SettlementAlreadyBooked: (409, "The settlement is booked already"),
 }

@@ -207,6 +207,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/ledger/periods"): Rule(STAFF),
     ("GET", "/ledger/periods/{period}"): Rule(STAFF),
     ("POST", "/ledger/capital"): Rule(COMPLIANCE),
+    ("POST", "/ledger/interbank-settlements"): Rule(TELLER | COMPLIANCE),
     ("GET", "/ledger/business-days"): Rule(STAFF),
     ("GET", "/ledger/balance-sheet"): Rule(STAFF),
     ("GET", "/ledger/income-statement"): Rule(STAFF),

@@ -70,6 +70,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/users/{user_id}/legal-hold/lift": {"reason": "a reason"},
     "/logout": {},
     "/ledger/capital": {"amount": 100, "reason": "a reason"},
+    "/ledger/interbank-settlements": {"incoming": 1, "reference": "a reference"},
     "/bills/{bill_id}/dispute": {"reason": "a reason"},
     "/bills/{bill_id}/end-dispute": {"reason": "a reason", "upheld": False},
     "/bills/payments/{payment_id}/refund": {"reason": "a reason"},

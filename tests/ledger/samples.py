@@ -111,6 +111,8 @@ from domain.customer import (
     SealedField,
 )
 from domain.facts import Fact
+from domain.interbank import InterbankSettled
+from domain.interbank import evolve as evolve_interbank
 from domain.labels import Labelled
 from domain.periods import CloseAsked, Reopened, Sealed, YearEnded
 from domain.periods import Closed as PeriodClosed
@@ -122,6 +124,7 @@ from ledger.bill_posting_rules import entry_for_bill
 from ledger.biller_posting_rules import entry_for_biller
 from ledger.capital_rules import capital_entry
 from ledger.clearing_rules import entry_for_work_item
+from ledger.interbank_rules import interbank_entry
 from ledger.interest_rules import interest_entry
 from ledger.journal import Entry, JournalEvent, Recorded, mirrored
 from ledger.posting_rules import entry_for
@@ -363,6 +366,14 @@ BILL_FACTS: tuple[Fact, ...] = (
     CapitalPaidIn(
         amount=2500, currency="EUR", paid_into="vault", totals={"EUR": 10_000, "CZK": 500}
     ),
+    InterbankSettled(
+        incoming=2500,
+        outgoing=1200,
+        currency="EUR",
+        reference="RTGS-20240229",
+        incoming_totals={"EUR": 10_000, "CZK": 500},
+        outgoing_totals={"EUR": 1200},
+    ),
 )
 
 GATEWAY_FACTS: tuple[Fact, ...] = (
@@ -398,6 +409,7 @@ STREAMS = {
     "autopay": "autopay-9",
     "registration": "registration-6",
     "capital": "bank-capital",
+    "interbank": "interbank-settlements",
     "interest": "interest-456",
     "rate-plan": "rate-plan-savings-EUR",
     "loss-rates": "loss-rates",
@@ -421,6 +433,8 @@ def _entry(fact: Fact) -> Entry:
         return interest_entry(fact, "interest-456")
     if isinstance(fact, CapitalPaidIn):
         return capital_entry(fact, evolve_capital(None, fact))
+    if isinstance(fact, InterbankSettled):
+        return interbank_entry(fact, evolve_interbank(None, fact))
     if isinstance(fact, WorkItemFact):
         return entry_for_work_item(fact, evolve_work_item(None, fact, 4))
     return entry_for(fact, "account-456", TERMS) if isinstance(fact, Movement) else ()

@@ -6,6 +6,7 @@ from domain.bills.bill_facts import RefundClaimed, RefundUnclaimed, UnclaimedTak
 from domain.bills.biller import BillerSettled, GatewayFeeCharged, RefundLost, RefundRepaid
 from domain.capital import CapitalPaidIn
 from domain.facts import FACTS
+from domain.interbank import InterbankSettled
 from domain.loans.loan_facts import Agreement, LoanMovement
 from domain.periods import YearEnded
 from readmodels.transaction_rows import KINDS
@@ -19,5 +20,5 @@ def test_every_movement_of_an_account_has_a_name() -> None:
 
     of_billers = {BillerSettled, GatewayFeeCharged, RefundRepaid, RefundLost}
     of_refunds = {RefundUnclaimed, RefundClaimed, UnclaimedTakenBack}
-    assert others == of_billers | of_refunds | {YearEnded, CapitalPaidIn}
+    assert others == of_billers | of_refunds | {YearEnded, CapitalPaidIn, InterbankSettled}
     assert movements <= set(KINDS)

@@ -1,0 +1,48 @@
+"""The stream of settlements between banks, and what each means in the ledger."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.interbank import NONE_SETTLED, evolve, restore, settle
+from domain.money import MINOR_UNITS_MAX
+from domain.refusals import AmountNotPositive, AmountTooLarge
+from ledger.interbank_rules import interbank_entry
+
+CURRENCIES = st.sampled_from(("EUR", "CZK"))
+AMOUNTS = st.integers(0, 10**12)
+REPORTS = st.lists(st.tuples(AMOUNTS, AMOUNTS, CURRENCIES).filter(lambda r: r[0] or r[1]))
+
+
+@given(REPORTS)
+def test_the_account_at_the_central_bank_has_what_came_less_what_went(
+    reports: list[tuple[int, int, str]],
+) -> None:
+    totals, at_the_central_bank = NONE_SETTLED, dict.fromkeys(("EUR", "CZK"), 0)
+    for incoming, outgoing, currency in reports:
+        (fact,) = settle(totals, incoming, outgoing, currency, "a reference")
+        totals = evolve(totals, fact)
+        assert totals == restore(fact, totals.version)
+        for posting in interbank_entry(fact, totals):
+            if posting.ledger_account == 1110:
+                signed = posting.amount if posting.side == "D" else -posting.amount
+                at_the_central_bank[posting.currency] += signed
+
+    assert totals.version == len(reports)
+    for currency, net in at_the_central_bank.items():
+        assert totals.incoming.get(currency, 0) - totals.outgoing.get(currency, 0) == net
+
+
+@pytest.mark.parametrize(("incoming", "outgoing"), [(0, 0), (-1, 0), (0, -1), (5, -1), (-5, 9)])
+def test_nothing_and_less_than_nothing_cannot_be_settled(incoming: int, outgoing: int) -> None:
+    with pytest.raises(AmountNotPositive):
+        settle(NONE_SETTLED, incoming, outgoing, "EUR", "a reference")
+
+
+def test_all_that_was_ever_settled_stays_a_number_of_the_bank() -> None:
+    (fact,) = settle(NONE_SETTLED, MINOR_UNITS_MAX, 0, "EUR", "a reference")
+    totals = evolve(None, fact)
+
+    with pytest.raises(AmountTooLarge):
+        settle(totals, 1, 0, "EUR", "another")
+    assert settle(totals, 0, 1, "EUR", "another")
