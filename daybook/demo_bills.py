@@ -7,7 +7,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import psycopg
 
-from application import accounts, autopay, bill_payments, bill_refunds, billers, bills
+from application import (
+    accounts,
+    autopay,
+    bill_payments,
+    bill_refunds,
+    billers,
+    bills,
+    registrations,
+)
 from application.autopay import WantedRule
 from application.billers import PaymentPlace
 from application.bills import NEWEST
@@ -141,6 +149,7 @@ class _Bills:
         await self._submit(bills.cancel_bill(asking, wrong, "Sent to the wrong house"))
         await self.present("anew", debtor, WATER, Decimal("44.10"), 20)
         await self.present("anew", debtor, WATER, Decimal("39.60"), 20, anew=True)
+        await self._registered(debtor)
         await self._automatic(debtor)
 
     async def present(
@@ -217,6 +226,19 @@ class _Bills:
                 asked={"bill": "paid"},
             )
         )
+
+    async def _registered(self, debtor: Debtor) -> None:
+        (number,) = await fresh_ids(self._connection, "registration_ids", 1)
+        wanted = registrations.WantedLink(
+            user_id=debtor.user_id,
+            biller_id=self._billers[POWER],
+            reference=REFERENCE,
+            nickname="Power at home",
+            account_id=debtor.account_id,
+            tags=("home",),
+        )
+        command = registrations.register(ask("demo-registration"), number, wanted, None)
+        await self._submit(command)
 
     async def _automatic(self, debtor: Debtor) -> None:
         (number,) = await fresh_ids(self._connection, "autopay_ids", 1)

@@ -17,12 +17,14 @@ from application import accounts, corrections
 from application.books import Command
 from application.capital import pay_capital_in
 from application.commands import SYSTEM, Actor, Details
+from application.interbank import settle_interbank
 from application.keyring import Keyring
 from application.loss_rates import set_loss_rates
 from application.transact import Writer
 from application.users import NewUser
 from daybook.demo_bank import CURRENCY, SEED, DemoBank, demo_bank
 from daybook.demo_bills import Debtor, load_bills
+from daybook.demo_clearing import ClearedDay, cleared_days
 from daybook.demo_habits import Step
 from daybook.demo_loans import LIVED_DAYS, STATES, DemoLoan, commands_of
 from daybook.demo_people import CUSTOMERS, Person
@@ -119,7 +121,7 @@ async def load_demo(
             loading = _Loading(writer, connection, keyring, password_hash)
             await loading.one(_note(BEGUN, plan))
             bank = demo_bank(plan.seed, plan.today, plan.customers)
-            shown = await loading.all_of(bank)
+            shown = await loading.all_of(bank, calendar)
             await load_bills(loading.one, connection, loading.debtors(bank), plan.today)
             await loading.one(_note(DONE, shown))
         finally:
@@ -164,7 +166,7 @@ class _Loading:
         self.commands += 1
         return _done(told(answer)), answer.position
 
-    async def all_of(self, bank: DemoBank) -> Shown:
+    async def all_of(self, bank: DemoBank, calendar: Calendar) -> Shown:
         """Staff, customers, accounts, the days as they were played, and what came after them."""
         await self._capitalise(bank)
         await self._register(bank.people)
@@ -194,6 +196,7 @@ class _Loading:
             positions.append(position)
         await self._restrict(bank.people)
         await self._lend(bank.people, bank.today)
+        await self._settle(await cleared_days(self._connection, calendar, bank.today))
         first = bank.people[0]
         return Shown(
             username=first.username,
@@ -271,6 +274,24 @@ class _Loading:
     def _commands_of(self, steps: list[Step]) -> Iterator[tuple[int, Command]]:
         for number, step in enumerate(steps):
             yield number, _command(step, number, self._accounts)
+
+    async def _settle(self, days: list[ClearedDay]) -> None:
+        """What came from other banks and went to them, settled with the central bank day by day."""
+        asked = []
+        for day in days:
+            reference = f"RTGS-{day.on:%Y%m%d}"
+            command = settle_interbank(
+                ask(f"demo-{reference}"),
+                decimal_of(day.incoming, CURRENCY),
+                decimal_of(day.outgoing, CURRENCY),
+                CURRENCY,
+                reference,
+                Details(description="Settled with other banks", booking_date=day.on, reason=REASON),
+            )
+            asked.append((reference, command))
+        async for _, answer in answered(self._writer, asked):
+            _done(told(answer))
+        self.commands += len(asked)
 
     async def _lend(self, people: list[Person], today: dt.date) -> None:
         """A loan in every state, each to another of the customers whose accounts are in use.

@@ -380,10 +380,29 @@ def test_the_vault_never_holds_less_than_nothing(log: list[Recorded]) -> None:
             signed = posting.amount if posting.side == "D" else -posting.amount
             by_day[posting.ledger_account, recorded.event.booking_date] += signed
 
-    for account in (1010, 1110, 1120):
+    for account in (1010, 1110, 1120, 1130):
         days = sorted(day for code, day in by_day if code == account)
         balances = list(itertools.accumulate(by_day[account, day] for day in days))
         assert balances, account
         assert min(balances) >= 0, account
     capital = trial_balance(r.event.entry for r in log if r.originator_id == "bank-capital")
     assert {line.ledger_account: line.balance for line in capital}[3010] == 500_000_000
+
+
+def test_only_what_the_last_days_brought_stands_in_clearing(log: list[Recorded]) -> None:
+    """What came from other banks and went to them until the last business day is settled."""
+    last = TODAY - dt.timedelta(days=1)
+    while last.weekday() > 4:
+        last -= dt.timedelta(days=1)
+    waiting, all_of_it = Counter[int](), Counter[int]()
+    for recorded in log:
+        event = recorded.event
+        for posting in event.entry:
+            if posting.ledger_account in (1130, 2310):
+                grows = posting.side == ("D" if posting.ledger_account == 1130 else "C")
+                amount = posting.amount if grows else -posting.amount
+                all_of_it[posting.ledger_account] += amount
+                if event.booking_date > last and recorded.originator_id != "interbank-settlements":
+                    waiting[posting.ledger_account] += amount
+
+    assert all_of_it == waiting
