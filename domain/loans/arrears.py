@@ -13,7 +13,7 @@ from domain.loans.allocation import allocate, dues, overdue_principal, past_due_
 from domain.loans.deferral import amortised, respread
 from domain.loans.impairment import provide
 from domain.loans.lateness import DAY, counted_days, days_past_due
-from domain.loans.loan import Course, Dated, Loan
+from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import (
     ApprovalExpired,
     InstalmentFeeCharged,
@@ -25,7 +25,8 @@ from domain.loans.loan_facts import (
     PenaltyCharged,
     RateReset,
 )
-from domain.loans.loan_terms import Charge, Figures, LoanTerms, Parts
+from domain.loans.loan_refusals import LoanMovedOn
+from domain.loans.loan_terms import Charge, Figures, LoanTerms, Parts, Status
 from domain.loans.loss_rates import LossRates
 from domain.loans.rate_indexes import Reset
 from domain.loans.schedules import not_yet_earned, reamortised, with_rows
@@ -56,6 +57,21 @@ def end_of_day(
         course.close_if_settled(on)
         provide(course, on, loss_rates)
     return course.facts
+
+
+def check_not_before(loan: Loan, on: dt.date) -> None:
+    """Refused: a day before the one that the loan has come to; see `restating` for how it is done."""
+    if loan.terms.status == "active" and on < loan.figures.through:
+        raise LoanMovedOn(loan_id=loan.loan_id, on=on, through=loan.figures.through)
+
+
+def course_on(loan: Loan, on: dt.date, *allowed: Status) -> Course:
+    """The course of a decision on a day: the loan, of one of these statuses, brought to it."""
+    check_status(loan, *allowed)
+    check_not_before(loan, on)
+    course = Course(loan)
+    catch_up(course, on)
+    return course
 
 
 def catch_up(course: Course, on: dt.date) -> None:
@@ -134,9 +150,8 @@ def _reset_rate(course: Course, on: dt.date, reset: Reset) -> None:
     if not_yet_earned(terms, on):
         rows = reamortised(terms, on, annual_rate=reset.rate)
         changed = msgspec.structs.replace(with_rows(terms, rows, on), annual_rate=reset.rate)
-        figures = msgspec.structs.replace(course.figures, through=on)
-        changed = respread(changed, figures, on)
-        course.agree(on, RateReset, changed, figures, value=reset.value)
+        changed = respread(changed, course.figures, on)
+        course.agree(on, RateReset, changed, value=reset.value)
 
 
 def _late_units(terms: LoanTerms, figures: Figures, since: dt.date, on: dt.date) -> int:

@@ -90,7 +90,6 @@ def charge_back(loan: Loan, amount: int, on: dt.date, *, paid_on: dt.date) -> li
     terms = _reopened(course.terms, owed_again, on)
     figures = msgspec.structs.replace(
         figures,
-        through=max(on, figures.through),
         principal=figures.principal + owed_again,
         overpaid=figures.overpaid - credit,
     )

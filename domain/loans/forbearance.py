@@ -10,15 +10,15 @@ import msgspec
 from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans.allocation import dues
 from domain.loans.applying import agreed_rate, check_rate
-from domain.loans.arrears import catch_up, paid
+from domain.loans.arrears import course_on, paid
 from domain.loans.deferral import respread
 from domain.loans.lateness import DAY
-from domain.loans.loan import Course, Dated, Loan, check_status
+from domain.loans.loan import Course, Dated, Loan
 from domain.loans.loan_facts import Paused, Rescheduled, Waived
 from domain.loans.loan_refusals import WaiverAboveOpen
 from domain.loans.loan_terms import NOTHING, LoanTerms, Parts, Pause, Row
 from domain.loans.products import Component
-from domain.loans.repaying import charge_fee, check_not_before
+from domain.loans.repaying import charge_fee
 from domain.loans.schedules import (
     carried_rows,
     covered_until,
@@ -39,14 +39,14 @@ INSTALMENTS_MAX: Final = 480
 
 def charge(loan: Loan, amount: int, on: dt.date) -> list[Dated]:
     """A fee, due at once."""
-    course = _begun(loan, on)
+    course = course_on(loan, on, "active")
     charge_fee(course, amount, on)
     return course.facts
 
 
 def waive(loan: Loan, component: Component, amount: int | None, on: dt.date) -> list[Dated]:
     """Give up what is open of a component, or part of it; of principal, what is due."""
-    course = _begun(loan, on)
+    course = course_on(loan, on, "active")
     open_amount = open_amounts(course.loan, on)[component]
     amount = open_amount if amount is None else amount
     if amount > open_amount or not amount:
@@ -82,7 +82,7 @@ def open_amounts(loan: Loan, on: dt.date) -> dict[Component, int]:
 
 def pause(loan: Loan, first: dt.date, last: dt.date, on: dt.date) -> list[Dated]:
     """Days on which nothing counts as late. What falls due on them stays due."""
-    course = _begun(loan, on)
+    course = course_on(loan, on, "active")
     earliest = max([on, *(each.last + DAY for each in loan.terms.pauses)])
     if not earliest <= first <= last or (last - first).days >= PAUSE_DAYS_MAX:
         raise DateOutOfRange(
@@ -113,7 +113,7 @@ def reschedule(
     interest, fees and penalties to the principal; without it they stay due. The schedule before stays
     readable, as it was known then.
     """
-    course = _begun(loan, on)
+    course = course_on(loan, on, "active")
     terms, figures = course.terms, course.figures
     begin = covered_until(terms, on)
     left = sorted({row.end for row in not_yet_earned(terms, on)})
@@ -167,18 +167,7 @@ def _agree(
         forborne=course.terms.forborne or forborne,
     )
     figures, _ = paid(terms, course.figures, capitalised, on)
-    figures = msgspec.structs.replace(
-        figures,
-        through=max(on, figures.through),
-        principal=figures.principal + capitalised.total,
-    )
+    principal = figures.principal + capitalised.total
+    figures = msgspec.structs.replace(figures, principal=principal)
     terms = respread(terms, figures, on)
     course.agree(on, Rescheduled, terms, figures, capitalised=capitalised, suspended=suspended)
-
-
-def _begun(loan: Loan, on: dt.date) -> Course:
-    check_status(loan, "active")
-    check_not_before(loan, on)
-    course = Course(loan)
-    catch_up(course, on)
-    return course

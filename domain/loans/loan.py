@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from domain.loans.loan_facts import Agreement, Applied, LoanClosed, LoanFact, LoanMovement
+from domain.loans.loan_facts import (
+    Agreement,
+    Applied,
+    LoanClosed,
+    LoanFact,
+    LoanMovement,
+    ScheduleAgreement,
+)
 from domain.loans.loan_refusals import LoanNotFound, LoanStatusForbids
 from domain.loans.loan_terms import UNVALUED, Figures, LoanTerms, Status
 from domain.money import Money
@@ -90,8 +97,14 @@ class Course:
         figures: Figures | None = None,
         **more: Any,
     ) -> None:
-        """Add a fact of this kind; terms and figures not given are as they were."""
-        self.add(on, kind(terms=terms or self.terms, figures=figures or self.figures, **more))
+        """Add a fact of this kind; terms and figures not given are as they were.
+
+        Days that earned nothing have no event, so the figures may stand at an earlier day until here.
+        """
+        figures = figures or self.figures
+        if issubclass(kind, ScheduleAgreement):
+            figures = msgspec.structs.replace(figures, through=on)
+        self.add(on, kind(terms=terms or self.terms, figures=figures, **more))
 
     def move(self, on: dt.date, kind: type[LoanMovement], figures: Figures, **more: Any) -> None:
         self.add(on, kind(figures=figures, terms=self.loan.terms_version, **more))

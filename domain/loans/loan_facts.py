@@ -22,6 +22,10 @@ class Agreement(Fact, frozen=True, kw_only=True, omit_defaults=True):
     figures: Figures
 
 
+class ScheduleAgreement(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact with another schedule, which earns from the fact's day on: `figures.through` is that day."""
+
+
 class LoanMovement(Fact, frozen=True, kw_only=True, omit_defaults=True):
     """A fact that changes figures alone. `terms` is the version of the stream's last `Agreement`."""
 
@@ -80,7 +84,7 @@ class Accepted(Agreement, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @stored_as("loan.disbursed.1")
-class Disbursed(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+class Disbursed(ScheduleAgreement, frozen=True, kw_only=True, omit_defaults=True):
     """`amount` was lent, and all but `fee` of it paid out: to `to_account`, or to another bank.
 
     The product says whether the fee is earned at once or deferred.
@@ -204,7 +208,7 @@ class Recovered(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @stored_as("loan.charged-back.1")
-class ChargedBack(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+class ChargedBack(ScheduleAgreement, frozen=True, kw_only=True, omit_defaults=True):
     """A bank took back what it had sent as a repayment that counted from `paid_on`. `credit` of it the
     borrower had paid too much; the rest is principal that is owed again, and due at once."""
 
@@ -225,7 +229,7 @@ class Waived(LoanMovement, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @stored_as("loan.reamortised.1")
-class Reamortised(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+class Reamortised(ScheduleAgreement, frozen=True, kw_only=True, omit_defaults=True):
     """A new schedule follows from an early repayment; the repayment stands next.
 
     `fees` and `costs` were deferred, and go with what is repaid early.
@@ -236,14 +240,14 @@ class Reamortised(Agreement, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @stored_as("loan.rate-reset.1")
-class RateReset(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+class RateReset(ScheduleAgreement, frozen=True, kw_only=True, omit_defaults=True):
     """The rate follows the index, which stands at `value`; a new schedule holds from the day on."""
 
     value: Decimal
 
 
 @stored_as("loan.rescheduled.1")
-class Rescheduled(Agreement, frozen=True, kw_only=True, omit_defaults=True):
+class Rescheduled(ScheduleAgreement, frozen=True, kw_only=True, omit_defaults=True):
     """A new schedule was agreed; `capitalised` is what was added to the principal.
 
     `suspended` is what of the capitalised interest had not been recognised.

@@ -8,22 +8,18 @@ import datetime as dt
 
 import msgspec
 
-from domain.loans.arrears import catch_up
+from domain.loans.arrears import course_on
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import ChargedOff, LoanClosed, Recovered, WriteOffAsked, WrittenOff
 from domain.loans.loan_refusals import LoanInCredit, RecoveryAboveDebt
 from domain.loans.loan_terms import NOTHING, UNVALUED, Figures, Parts
-from domain.loans.repaying import check_not_before
 from domain.refusals import SamePerson
 
 
 def charge_off(loan: Loan, on: dt.date) -> list[Dated]:
     """Take the loss: nothing of the loan stays on the balance sheet, and all of it is owed still."""
-    check_status(loan, "active")
-    check_not_before(loan, on)
+    course = course_on(loan, on, "active")
     _check_no_credit(loan)
-    course = Course(loan)
-    catch_up(course, on)
     figures = course.figures
     terms = msgspec.structs.replace(course.terms, status="charged_off")
     course.agree(
@@ -40,11 +36,8 @@ def charge_off(loan: Loan, on: dt.date) -> list[Dated]:
 
 def write_off(loan: Loan, on: dt.date, by: str) -> list[Dated]:
     """The first call asks, the second, by another person, writes off. Asking again is nothing new."""
-    check_status(loan, "active", "charged_off")
-    check_not_before(loan, on)
+    course = course_on(loan, on, "active", "charged_off")
     _check_no_credit(loan)
-    course = Course(loan)
-    catch_up(course, on)
     asked_by = loan.terms.write_off_asked_by
     if asked_by is None:
         terms = msgspec.structs.replace(course.terms, write_off_asked_by=by)

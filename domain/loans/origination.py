@@ -4,22 +4,18 @@ import datetime as dt
 
 import msgspec
 
-from domain.loans.arrears import catch_up
+from domain.loans.arrears import course_on
 from domain.loans.deferral import respread
-from domain.loans.loan import Course, Dated, Loan, check_status
+from domain.loans.loan import Dated, Loan
 from domain.loans.loan_facts import LoanCostPaid
 from domain.loans.loan_refusals import CostAboveLoan
-from domain.loans.repaying import check_not_before
 
 
 def pay_cost(
     loan: Loan, amount: int, on: dt.date, *, counterparty: str | None = None
 ) -> list[Dated]:
     """Refused: costs of more than was lent. Once the schedule is over it is borne with the next night."""
-    check_status(loan, "active")
-    check_not_before(loan, on)
-    course = Course(loan)
-    catch_up(course, on)
+    course = course_on(loan, on, "active")
     terms, valuation = course.terms, course.figures.valuation
     if valuation.costs + amount > terms.disbursed:
         raise CostAboveLoan(

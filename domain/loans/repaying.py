@@ -15,7 +15,7 @@ from domain.amortisation.arithmetic import EXACT
 from domain.amortisation.index_rates import IndexValue
 from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans.allocation import allocate, due_total, dues
-from domain.loans.arrears import catch_up, paid
+from domain.loans.arrears import catch_up, check_not_before, course_on, paid
 from domain.loans.deferral import of_prepaid, respread
 from domain.loans.lateness import DAY
 from domain.loans.loan import Course, Dated, Loan, check_status
@@ -29,7 +29,6 @@ from domain.loans.loan_facts import (
 )
 from domain.loans.loan_refusals import (
     DisbursementAboveCommitment,
-    LoanMovedOn,
     NotInTranches,
     RefundAboveCredit,
 )
@@ -66,12 +65,6 @@ class Payoff(msgspec.Struct, frozen=True):
     def total(self) -> int:
         owed = self.principal + self.interest + self.fees + self.penalties + self.early_fee
         return max(0, owed - self.credit)
-
-
-def check_not_before(loan: Loan, on: dt.date) -> None:
-    """Refused: a day before the one that the loan has come to; see `restating` for how it is done."""
-    if loan.terms.status == "active" and on < loan.figures.through:
-        raise LoanMovedOn(loan_id=loan.loan_id, on=on, through=loan.figures.through)
 
 
 def disburse(
@@ -121,7 +114,6 @@ def disburse(
         valuation = msgspec.structs.replace(valuation, fees=valuation.fees + fee)
     figures = msgspec.structs.replace(
         course.figures,
-        through=max(on, course.figures.through) if terms.tranches else on,
         principal=course.figures.principal + amount,
         valuation=valuation,
     )
@@ -151,12 +143,9 @@ def repay(
 
     `excess` is what becomes of money above what is due; without it, what the product says.
     """
-    check_status(loan, "active")
-    check_not_before(loan, on)
+    course = course_on(loan, on, "active")
     if loan.figures.overpaid + amount > MINOR_UNITS_MAX:
         raise AmountTooLarge(amount=str(loan.money(amount)))
-    course = Course(loan)
-    catch_up(course, on)
     rest = amount - due_total(dues(course.terms, course.figures, on))
     if rest > 0 and course.figures.principal:
         quote = payoff_of(course, on)
@@ -187,11 +176,7 @@ def repay(
 
 def payoff(loan: Loan, on: dt.date) -> Payoff:
     """What would end the loan on a day, today's or one to come, if nothing else happens before."""
-    check_status(loan, "active")
-    check_not_before(loan, on)
-    course = Course(loan)
-    catch_up(course, on)
-    return payoff_of(course, on)
+    return payoff_of(course_on(loan, on, "active"), on)
 
 
 def payoff_of(course: Course, on: dt.date) -> Payoff:
@@ -210,10 +195,7 @@ def payoff_of(course: Course, on: dt.date) -> Payoff:
 
 def refund(loan: Loan, amount: int | None, on: dt.date, *, to_account: int | None) -> list[Dated]:
     """Give the borrower's credit back, or part of it."""
-    check_status(loan, "active")
-    check_not_before(loan, on)
-    course = Course(loan)
-    catch_up(course, on)
+    course = course_on(loan, on, "active")
     figures = course.figures
     amount = figures.overpaid if amount is None else amount
     if amount > figures.overpaid or not amount:
@@ -273,8 +255,7 @@ def _reamortise(course: Course, on: dt.date, rows: Sequence[Row]) -> None:
     outstanding = _not_due(course.terms, on)
     prepaid = outstanding - _not_due(terms, on)
     fees, costs, valuation = of_prepaid(course.figures.valuation, prepaid, outstanding)
-    through = max(on, course.figures.through)
-    figures = msgspec.structs.replace(course.figures, through=through, valuation=valuation)
+    figures = msgspec.structs.replace(course.figures, valuation=valuation)
     terms = respread(terms, figures, on)
     course.agree(on, Reamortised, terms, figures, fees=fees, costs=costs)
 
