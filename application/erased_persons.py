@@ -6,13 +6,13 @@ A number alone would not do: what was given out after the backup is given out ag
 """
 
 import datetime as dt
-import fcntl
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from application.key_files import KeyFileUnsafe, private_opener, replace
+from application.kept_files import changing, write_whole
+from application.key_files import KeyFileUnsafe
 
 ERASED_FILE: Final = "erased-persons.jsonl"
 
@@ -50,13 +50,10 @@ class ErasedPersons:
     def add(self, *persons: ErasedPerson) -> None:
         """Have them on the disk, whole; whoever is on the list already is not added again."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(
-            self._path.with_name(self._path.name + ".lock"), "a", opener=private_opener
-        ) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with changing(self._path):
             known = self.read()
             added = {person.key_id: person for person in persons}
             if added.keys() <= known.keys():
                 return
             listed = (known | added).values()
-            replace(self._path, b"".join(msgspec.json.encode(each) + b"\n" for each in listed))
+            write_whole(self._path, b"".join(msgspec.json.encode(each) + b"\n" for each in listed))

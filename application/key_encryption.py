@@ -17,7 +17,8 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from application.key_files import KeyFileUnsafe, create_once, read_private, replace
+from application.kept_files import create_once, write_whole
+from application.key_files import KeyFileUnsafe, read_private
 from application.sealing import KEY_BYTES, NONCE_BYTES, new_key
 
 KEYS_FOLDER: Final = "keys"
@@ -132,7 +133,7 @@ def add_waiting_key(path: Path) -> str:
     waiting = next((each for each in stored if each.waiting), None)
     if waiting is None:
         waiting = msgspec.structs.replace(_new_stored_key(), waiting=True)
-        replace(path, _encoded([*stored, waiting]))
+        write_whole(path, _encoded([*stored, waiting]))
     return waiting.kek
 
 
@@ -143,7 +144,7 @@ def use_next_key(path: Path) -> str:
     first = msgspec.structs.replace(found, waiting=False)
     replaced = msgspec.structs.replace(stored[0], replaced_at=int(time.time()))
     others = [each for each in (replaced, *stored[1:]) if each.kek != first.kek]
-    replace(path, _encoded([first, *others]))
+    write_whole(path, _encoded([first, *others]))
     return first.kek
 
 
@@ -170,7 +171,7 @@ def drop_keys(path: Path, in_use: Collection[str], now: dt.datetime) -> Dropped:
             key = msgspec.structs.replace(key, replaced_at=replaced_at)
         kept.append(key)
     if kept != stored:
-        replace(path, _encoded(kept))
+        write_whole(path, _encoded(kept))
     return dropped
 
 

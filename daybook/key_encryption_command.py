@@ -1,14 +1,13 @@
 """`daybook keys rotate-kek`: another key-encryption key for all keys of persons, while the bank serves."""
 
 import argparse
-import fcntl
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
 from application import clock
+from application.kept_files import changing
 from application.key_encryption import (
     KEYS_FOLDER,
     LOCAL_FILE,
@@ -17,7 +16,6 @@ from application.key_encryption import (
     key_encryption,
     use_next_key,
 )
-from application.key_files import private_opener
 from application.key_rotation import RotationRefused, keys_in_use, rewrap_all
 from application.keyring import open_keyring
 from application.sealing import new_key
@@ -46,19 +44,9 @@ def run_rotate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-@contextmanager
-def alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings) -> AbstractContextManager[None]:
     """One run at a time: another would write the file without the key that this one wraps with."""
-    if settings.kek is not None:
-        yield
-        return
-    path = _file(settings)
-    with open(path.with_name(path.name + ".lock"), "a", opener=private_opener) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RotationRefused(f"another process is changing the keys in {path}") from None
-        yield
+    return nullcontext() if settings.kek is not None else changing(_file(settings), wait=False)
 
 
 def rotate(settings: Settings, conninfo: str) -> None:

@@ -52,6 +52,7 @@ EXPECTED: Final = (
     ("migrations.runner", "MigrationError"),
     ("readmodels.rebuild", "RebuildRefused"),
     ("readmodels.audited", "LogDamaged"),
+    ("application.kept_files", "FileInUse"),
     ("application.key_files", "KeyFileUnsafe"),
     ("application.keyring", "KeyringRefused"),
     ("application.key_encryption", "KeyRefused"),

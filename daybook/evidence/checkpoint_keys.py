@@ -5,7 +5,6 @@ the last checkpoint that was signed, so that a database which was rolled back or
 as if nothing had been.
 """
 
-import fcntl
 import os
 import secrets
 import stat
@@ -16,7 +15,7 @@ import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from daybook.evidence.kept_files import write_whole
+from application.kept_files import READ_BY_ALL, changing, write_whole
 from daybook.evidence.signed_note import (
     ED25519,
     ML_DSA_44,
@@ -67,7 +66,7 @@ class CheckpointKeys:
         self._folder = folder
         self._second = second
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._alone():
+        with changing(self._path):
             if not self._path.exists():
                 name = origin or f"daybook.invalid/{secrets.token_hex(8)}"
                 self._write(_Keys(name, [_new_key(now)]))
@@ -102,7 +101,7 @@ class CheckpointKeys:
         if second is not None and second.private is not None:
             key = VerifierKey(self.origin, second.algorithm, second.public)
             note += sign_ml_dsa(checkpoint, key, second.private)
-        write_whole(self._folder / LAST, note.encode())
+        write_whole(self._folder / LAST, note.encode(), mode=READ_BY_ALL)
         return note
 
     def last_signed(self) -> LogCheckpoint | None:
@@ -118,7 +117,7 @@ class CheckpointKeys:
 
     def rotate(self, *, now: float) -> VerifierKey:
         """Put a fresh key in front. The old one signs no more, and verifies for ever."""
-        with self._alone():
+        with changing(self._path):
             stored = self._read()
             for key in stored.keys:
                 key.private = None
@@ -128,11 +127,8 @@ class CheckpointKeys:
             self._write(stored)
         return self.verifier_keys()[0]
 
-    def _alone(self) -> "_FileLock":
-        return _FileLock(self._folder / f"{KEYS}.lock")
-
     def _write(self, content: _Keys) -> None:
-        write_whole(self._path, msgspec.json.format(msgspec.json.encode(content)), mode=0o600)
+        write_whole(self._path, msgspec.json.format(msgspec.json.encode(content)))
 
     def _read(self) -> _Keys:
         try:
@@ -146,20 +142,6 @@ class CheckpointKeys:
         if first is None or first.private is None or first.algorithm != ED25519:
             raise CheckpointKeysUnsafe(f"{self._path} holds no key that can sign")
         return stored
-
-
-class _FileLock:
-    """One process at a time, for the block."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        self._file = open(self._path, "a")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
 
 
 def _new_key(now: float) -> _Key:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from daybook.evidence.kept_files import write_whole
+from application.kept_files import READ_BY_ALL, write_whole
 
 COMMAND_SECONDS_MAX: Final = 30.0
 
@@ -30,8 +30,8 @@ class FolderPublisher:
         every.mkdir(parents=True, exist_ok=True)
         kept = every / str(size)
         if not kept.exists():
-            write_whole(kept, note)
-        write_whole(self._folder / "checkpoint", note)
+            write_whole(kept, note, mode=READ_BY_ALL)
+        write_whole(self._folder / "checkpoint", note, mode=READ_BY_ALL)
 
 
 class CommandPublisher:

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from daybook.evidence.kept_files import write_whole
+from application.kept_files import READ_BY_ALL, write_whole
 from daybook.evidence.signed_note import (
     COSIGNATURE,
     LogCheckpoint,
@@ -101,7 +101,7 @@ class Witness:
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / KEY
         if not path.exists():
-            write_whole(path, os.urandom(32), mode=0o600)
+            write_whole(path, os.urandom(32))
         self._private = Ed25519PrivateKey.from_private_bytes(path.read_bytes())
         public = self._private.public_key().public_bytes_raw()
         self.key = VerifierKey(name, COSIGNATURE, public)
@@ -125,14 +125,14 @@ class Witness:
                 self._check_goes_on(source, last, checkpoint)
             except (WitnessRefused, ProofRefused) as error:
                 name = f"{checkpoint.size}-{checkpoint.root.hex()[:16]}"
-                write_whole(self._folder / REFUSED / name, raw)
+                write_whole(self._folder / REFUSED / name, raw, mode=READ_BY_ALL)
                 raise WitnessRefused(
                     f"the log of {checkpoint.origin} was not countersigned: {error}"
                 ) from None
         text = read_note(raw).text
         signed = raw + cosign(text, self.key, self._private, seconds).encode()
-        write_whole(self._folder / SEEN / str(checkpoint.size), signed)
-        write_whole(self._folder / LATEST, signed)
+        write_whole(self._folder / SEEN / str(checkpoint.size), signed, mode=READ_BY_ALL)
+        write_whole(self._folder / LATEST, signed, mode=READ_BY_ALL)
         return checkpoint
 
     def _check_goes_on(self, source: LogSource, last: LogCheckpoint, new: LogCheckpoint) -> None:

@@ -5,7 +5,6 @@ will use the same first key; `rotate_keys` puts a new one in front, and running 
 """
 
 import base64
-import fcntl
 import os
 import secrets
 import time
@@ -15,7 +14,8 @@ from typing import Any, Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from application.key_files import KeyFileUnsafe, create_once, private_opener, read_private, replace
+from application.kept_files import changing, create_once, write_whole
+from application.key_files import KeyFileUnsafe, read_private
 
 # How long a retired key still verifies: the life of a token it may have signed at its last moment,
 # and then some for the processes that take up the new key a little later.
@@ -110,15 +110,14 @@ def rotate_keys(path: Path, *, now: float) -> str:
     The old one loses its private half and verifies for `RETIRED_KEY_SECONDS` more; keys past that are
     dropped. Rotations that run at once take turns; each makes its own key.
     """
-    with open(path.with_name(path.name + ".lock"), "a", opener=private_opener) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with changing(path):
         stored = _read(path).keys
         for key in stored:
             key.private = None
             key.retired_at = key.retired_at or int(now)
         kept = [key for key in stored if not _is_over(key.retired_at or 0, now)]
         fresh = _new_key(now)
-        replace(path, _written(_KeyFile([fresh, *kept])))
+        write_whole(path, _written(_KeyFile([fresh, *kept])))
     return fresh.kid
 
 
