@@ -5,8 +5,8 @@ event that says so. Refusals of commands need no command of their own: they are 
 """
 
 import uuid
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from application.books import Answer, Books, Command, Transaction
 from domain.access import STREAM, AccessFact
@@ -20,8 +20,13 @@ NOTED: Final = Answer(200, b"{}")
 FactAt = Callable[[int], AccessFact]
 
 
-def noted(actor: str, fact_at: FactAt) -> Command:
-    """Have an access of the actor's recorded, once however often the batch is run again."""
+def noted(
+    actor: str, fact_at: FactAt, statements: Sequence[tuple[str, tuple[Any, ...]]] = ()
+) -> Command:
+    """Have an access of the actor's recorded, once however often the batch is run again.
+
+    `statements` run in the same commit: what the event says happens if and only if it is there.
+    """
 
     def decide(books: Books) -> list[Transaction]:
         access = Transaction(actor=actor, booking_date=books.today, value_date=books.today)
@@ -37,6 +42,7 @@ def noted(actor: str, fact_at: FactAt) -> Command:
         decide=decide,
         answer=lambda _: NOTED,
         refuse=_never_refused,
+        statements=statements,
     )
 
 

@@ -7,21 +7,28 @@ the same one again; a token used later than that was copied, and ends the sessio
 All times are the database's, which is one clock for all processes.
 """
 
+import asyncio
 import base64
 import datetime as dt
 import hashlib
 import hmac
 import secrets
 import uuid
-from typing import Any, Final, LiteralString, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, LiteralString, NamedTuple, TypeAlias
 
 from psycopg import AsyncConnection
 
 from application.pools import Pool, borrowed
+from application.transact import Unavailable
+from domain.access import RefreshRefusal
 
 SESSION_SECONDS: Final = 12 * 3600
 REFRESH_IDLE_SECONDS: Final = 2 * 3600
 RETRY_SECONDS: Final = 10
+# For so long a token is locked at most until what came of it is recorded: well within what the pool leaves a
+# database transaction, of which it has few.
+NOTING_SECONDS_MAX: Final = 3.0
 # Ended sessions are kept a while, for whoever asks what happened to one.
 KEEP_ENDED_DAYS: Final = 90
 DELETE_BATCH: Final = 1_000
@@ -44,6 +51,21 @@ class RefreshReused(RefreshRefused):
         super().__init__(f"session {sid} ended: a used refresh token came again")
         self.sid = sid
         self.user_id = user_id
+
+
+class RefreshTooLate(RefreshRefused):
+    """The token was given out once, and the session is over, or the token is."""
+
+    def __init__(self, sid: str, user_id: int, reason: RefreshRefusal) -> None:
+        super().__init__(f"session {sid}: {reason}")
+        self.sid = sid
+        self.user_id = user_id
+        self.reason = reason
+
+
+# Has it recorded that a genuine token was refused; with a token that came again, its session ends in the
+# same commit (`ending_of`), with one that came too late it is remembered (`refusal_of`).
+Noting: TypeAlias = Callable[[RefreshReused | RefreshTooLate], Awaitable[None]]
 
 
 class Session(NamedTuple):
@@ -71,35 +93,63 @@ async def start_session(pool: Pool, *, user_id: int) -> Session:
     return Session(str(sid), user_id, user[0], token)
 
 
-async def refresh_session(pool: Pool, refresh_token: str, *, secret: bytes) -> Session:
+async def refresh_session(
+    pool: Pool, refresh_token: str, *, secret: bytes, note: Noting
+) -> Session:
     """The session carried on, with its next refresh token.
 
     The same token again within `RETRY_SECONDS`, while its successor is unused, gets the same
     successor. Later, or after that, the whole session ends and `RefreshReused` is raised.
     `secret` is the server's; with it and a token one could derive all that follow.
+
+    `note` is waited for before a genuine token is refused: each time it is used again, which ends the
+    session, and the first time that anything of a session comes too late. What it raises is raised.
     """
     if len(refresh_token) != _TOKEN_LENGTH or not _TOKEN_LETTERS.issuperset(refresh_token):
         raise RefreshRefused("not a refresh token")
     successor = _successor_of(refresh_token, secret)
     token_hash = _hash_of(refresh_token)
     async with borrowed(pool) as connection, connection.transaction():
-        # The lock on the token makes concurrent uses take turns; the second sees what the first did.
+        # The lock on the token makes concurrent uses take turns; the second sees what the first did. Of the
+        # session it sees that only since it asks in a statement of its own, after the lock.
+        await connection.execute(_LOCK, [token_hash])
         found = await connection.execute(_FIND, [REFRESH_IDLE_SECONDS, RETRY_SECONDS, token_hash])
         token = await found.fetchone()
         if token is None:
             raise RefreshRefused("no such token")
-        sid, user_id, role, alive, fresh, used, in_time = token
-        if not alive:
-            raise RefreshRefused("the session has ended")
+        sid, user_id, role, over, told, used, in_time = token
+        if over is not None:
+            too_late = RefreshTooLate(str(sid), user_id, over)
+            if not told:
+                await _recorded(note, too_late)
+            raise too_late
         if not used:
-            if not fresh:
-                raise RefreshRefused("the token was left unused for too long")
             await connection.execute(_USE, [_hash_of(successor), token_hash])
             return Session(str(sid), user_id, role, successor)
         if in_time and await _is_unused(connection, _hash_of(successor)):
             return Session(str(sid), user_id, role, successor)
-        await connection.execute(_REVOKE, [sid])
-    raise RefreshReused(str(sid), user_id)
+        # The writer ends the session, in the commit that says so: what is locked here it never touches.
+        reused = RefreshReused(str(sid), user_id)
+        await _recorded(note, reused)
+        raise reused
+
+
+async def _recorded(note: Noting, refused: RefreshReused | RefreshTooLate) -> None:
+    try:
+        async with asyncio.timeout(NOTING_SECONDS_MAX):
+            await note(refused)
+    except TimeoutError:
+        raise Unavailable("a refused token could not be recorded in time") from None
+
+
+def ending_of(sid: str) -> tuple[LiteralString, tuple[Any, ...]]:
+    """The statement that ends a session, for the commit of the event that says so."""
+    return _REVOKE, (uuid.UUID(sid),)
+
+
+def refusal_of(sid: str) -> tuple[LiteralString, tuple[Any, ...]]:
+    """The statement that remembers that a refusal was recorded, for the commit of its event."""
+    return _TELL, (uuid.UUID(sid),)
 
 
 async def revoke_session(pool: Pool, sid: str) -> bool:
@@ -169,15 +219,20 @@ _START: Final[LiteralString] = """
     SELECT %s, sid, clock_timestamp() FROM started
 """
 
+_LOCK: Final[LiteralString] = "SELECT FROM refresh_tokens WHERE token_hash = %s FOR UPDATE"
+
 _FIND: Final[LiteralString] = """
     SELECT s.sid, s.user_id, u.role,
-           s.revoked_at IS NULL AND s.expires_at > clock_timestamp() AND u.disabled_at IS NULL,
-           t.issued_at > clock_timestamp() - make_interval(secs => %s),
+           CASE WHEN s.revoked_at IS NOT NULL OR u.disabled_at IS NOT NULL THEN 'session-ended'
+                WHEN s.expires_at <= clock_timestamp() THEN 'session-expired'
+                WHEN t.used_at IS NULL
+                     AND t.issued_at <= clock_timestamp() - make_interval(secs => %s)
+                THEN 'token-expired' END,
+           s.refused_at IS NOT NULL,
            t.used_at IS NOT NULL,
            t.used_at > clock_timestamp() - make_interval(secs => %s)
       FROM refresh_tokens t JOIN sessions s USING (sid) JOIN users u USING (user_id)
      WHERE t.token_hash = %s
-       FOR UPDATE OF t
 """
 
 _USE: Final[LiteralString] = """
@@ -192,6 +247,10 @@ _USE: Final[LiteralString] = """
 _REVOKE: Final[LiteralString] = """
     UPDATE sessions SET revoked_at = clock_timestamp(), revoked_xid = pg_current_xact_id()
      WHERE sid = %s AND revoked_at IS NULL
+"""
+
+_TELL: Final[LiteralString] = """
+    UPDATE sessions SET refused_at = clock_timestamp() WHERE sid = %s AND refused_at IS NULL
 """
 
 _REVOKE_ALL: Final[LiteralString] = """

@@ -1,9 +1,10 @@
 """The audit trail: who asked for what, and who came in, as events of the log beside those of money.
 
 An access is one of these: a look (a member of staff read what is a customer's), a call or a command that
-was refused, a sign-in and its end, or a member of staff added. All stand in one stream, gapless by version,
-so that none can be left out unseen. Nothing that identifies a person stands there in clear: people are
-numbers, an address is ciphertext under the key of its person, or a keyed digest.
+was refused, a sign-in, one that failed, the end of a session or what came after it, or a member of staff
+added. All stand in one stream, gapless by version, so that none can be left out unseen. Nothing that
+identifies a person stands there in clear: people are numbers, an address is ciphertext under the key of its
+person, or a keyed digest.
 """
 
 from typing import Final, Literal, TypeAlias
@@ -73,6 +74,7 @@ SUBJECT_OF_STREAM: Final[dict[str, str]] = {
 }
 
 SignInFailure: TypeAlias = Literal["unknown-name", "wrong-password"]
+RefreshRefusal: TypeAlias = Literal["session-ended", "session-expired", "token-expired"]
 
 
 # --- Events: their tags are on disk for ever.
@@ -143,9 +145,22 @@ class SignInFailed(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
 
 @stored_as("access.refresh-reused.1")
 class RefreshReused(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
-    """A refresh token came a second time, from its owner or a thief, and the session was ended."""
+    """A refresh token came a second time, from its owner or a thief, and the session ended in this commit."""
 
     user_id: int
+    origin: str = ""
+
+
+@stored_as("access.refresh-refused.1")
+class RefreshRefused(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
+    """A refresh token that was given out once came when its session was over, or was itself too old.
+
+    Of each session the first is told: those who have its tokens could send them for ever.
+    """
+
+    user_id: int
+    reason: RefreshRefusal
+    origin: str
 
 
 @stored_as("access.signed-out.1")

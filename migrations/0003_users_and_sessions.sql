@@ -52,6 +52,8 @@ CREATE TABLE sessions (
     -- The database transaction that revoked it. Times do not come in the order of commits; a reader that
     -- asks for everything from the oldest transaction still open at its last reading misses nothing.
     revoked_xid xid8,
+    -- When the first token of it that came too late was recorded; those after it are not.
+    refused_at  timestamptz,
     CHECK ((revoked_at IS NULL) = (revoked_xid IS NULL))
 );
 

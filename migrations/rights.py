@@ -43,6 +43,11 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
             "UPDATE": ("email_key",),
         },
         "person_keys": {"INSERT": ("user_id", "key_id", "kek", "wrapped")},
+        # Ended in the commit that says why.
+        "sessions": {
+            "SELECT": ("sid", "revoked_at", "refused_at"),
+            "UPDATE": ("revoked_at", "revoked_xid", "refused_at"),
+        },
     },
     PROJECTOR: {"daybook_events": READ, "commits": READ},
     "daybook_reader": {

@@ -9,6 +9,7 @@ from domain.access import (
     AccessFact,
     CallFact,
     CommandRefused,
+    RefreshRefused,
     SignedIn,
     SignInFailed,
     StaffAdded,
@@ -36,7 +37,7 @@ class AccessRows:
             f"{position}\t{version}\t{event.recorded_at.isoformat()}\t{event.booking_date}"
             f"\t{kind_of(fact)}\t{text_of(event.actor)}\t{text_of(call)}\t{text_of(outcome)}"
             f"\t{text_of(fact.session or None)}\t{text_of(fact.request_id or None)}"
-            f"\t{text_of(getattr(fact, 'origin', None))}\t{text_of(getattr(fact, 'address', None))}"
+            f"\t{text_of(getattr(fact, 'origin', None) or None)}\t{text_of(getattr(fact, 'address', None))}"
             f"\t{texts_of(subjects)}\t{text_of(msgspec.json.encode(detail).decode())}\n"
         )
         for subject in subjects:
@@ -64,6 +65,8 @@ def _told(fact: AccessFact) -> tuple[str, str, dict[str, Any]]:
         return fact.call, fact.refusal, {"figures": fact.figures}
     if isinstance(fact, SignInFailed):
         return "sign-in", fact.reason, {"locked_out": True} if fact.locked_out else {}
+    if isinstance(fact, RefreshRefused):
+        return "session", fact.reason, {}
     if isinstance(fact, StaffAdded):
         return "staff", DONE, {"role": fact.role}
     return "sign-in" if isinstance(fact, SignedIn) else "session", DONE, {}

@@ -24,6 +24,7 @@ Kind: TypeAlias = Literal[
     "signed-in",
     "sign-in-failed",
     "refresh-reused",
+    "refresh-refused",
     "signed-out",
     "staff-added",
 ]

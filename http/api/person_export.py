@@ -311,7 +311,7 @@ def _of_accesses(user_id: int, moment: Moment, data_key: bytes | None) -> list[S
             address=address,
         )
 
-    kinds = ("signed-in", "sign-in-failed", "refresh-reused", "signed-out")
+    kinds = ("signed-in", "sign-in-failed", "refresh-reused", "refresh-refused", "signed-out")
     return [
         ("looks", [kind_of("looked")], _look_out),
         ("coming_in", [kind_of(kind) for kind in kinds], came_in),

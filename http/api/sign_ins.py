@@ -1,10 +1,16 @@
-"""Sign-ins and their ends in the audit trail: nobody is let in or turned away without an event of it.
+"""Sign-ins and their ends in the audit trail: nobody is let in, or goes, without an event of it.
 
-What bounds how many there are: before each failure a password was checked, and only so many of these run
-at once; and the limits of `rate_limits.py` stand before that, which turn tries away unrecorded.
+Nobody is turned away without one either whose password was checked, or whose refresh token was once given
+out. What bounds how many there are: a failure costs the check of a password, of which only so many run at
+once, and the limits of `rate_limits.py` stand before that; a session has one event of a token that was used
+again, which ends it, and one of what came after its end. To carry a session on is no event: it was let in.
+
+No event is what anybody can send as often as he likes, and what tells of nobody: tries during a lock-out
+or beyond a limit, refresh tokens that nobody gave out, access tokens that are not accepted.
 """
 
 import asyncio
+from typing import Any
 
 from api.call import Call
 from application import users
@@ -12,8 +18,16 @@ from application.audit_trail import ANONYMOUS, FactAt, noted
 from application.commands import Actor
 from application.key_encryption import KeysUnavailable
 from application.sealing import Place, seal
-from application.sessions import Session
-from domain.access import STREAM, RefreshReused, SignedIn, SignedOut, SignInFailed
+from application.sessions import RefreshReused as Reused
+from application.sessions import RefreshTooLate, Session, ending_of, refusal_of
+from domain.access import (
+    STREAM,
+    RefreshRefused,
+    RefreshReused,
+    SignedIn,
+    SignedOut,
+    SignInFailed,
+)
 
 
 async def note_sign_in(call: Call, session: Session) -> None:
@@ -53,9 +67,23 @@ async def note_failure(call: Call, user_id: int | None, *, locked_out: bool) -> 
     await _note(call, ANONYMOUS, lambda _: fact)
 
 
-async def note_reuse(call: Call, sid: str, user_id: int) -> None:
-    fact = RefreshReused(user_id=user_id, session=sid, request_id=call.request_id)
-    await _note(call, ANONYMOUS, lambda _: fact)
+async def note_refused_refresh(call: Call, refused: Reused | RefreshTooLate) -> None:
+    """A token that came again ends its session in the commit of its event: there is not one without the other."""
+    bank, sid = call.bank, refused.sid
+    came: dict[str, Any] = {
+        "user_id": refused.user_id,
+        "origin": bank.keyring.origin_of(call.client_address),
+        "session": sid,
+        "request_id": call.request_id,
+    }
+    if isinstance(refused, RefreshTooLate):
+        late = RefreshRefused(reason=refused.reason, **came)
+        await _note(call, ANONYMOUS, lambda _: late, refusal_of(sid))
+        return
+    reused = RefreshReused(**came)
+    await _note(call, ANONYMOUS, lambda _: reused, ending_of(sid))
+    bank.revoked.add(sid)
+    bank.own_writes.session_ended()
 
 
 async def note_sign_out(call: Call) -> None:
@@ -65,8 +93,10 @@ async def note_sign_out(call: Call) -> None:
     await _note(call, call.actor.name, lambda _: fact)
 
 
-async def _note(call: Call, actor: str, fact_at: FactAt) -> None:
+async def _note(
+    call: Call, actor: str, fact_at: FactAt, *statements: tuple[str, tuple[Any, ...]]
+) -> None:
     """Raises what the writer raises: then nothing is answered but that."""
-    answer = await call.bank.writer.submit(noted(actor, fact_at))
+    answer = await call.bank.writer.submit(noted(actor, fact_at, statements))
     if answer.position is not None:
         call.bank.own_writes.noted(answer.position)

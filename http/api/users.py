@@ -14,20 +14,14 @@ from api.call import Call, refused, told, told_answer
 from api.documents import answers, described
 from api.problems import CredentialsRefused
 from api.rate_limits import admit_sign_in, sign_in_succeeded
-from api.sign_ins import note_failure, note_reuse, note_sign_in, note_sign_out
+from api.sign_ins import note_failure, note_refused_refresh, note_sign_in, note_sign_out
 from api.strict_json import BodyInvalid, FieldError, encode
 from api.tokens import ACCESS_TOKEN_SECONDS
 from application import users
 from application.audit_trail import ANONYMOUS
 from application.books import Answer, Posted
 from application.passwords import LENGTH_MAX, check_password
-from application.sessions import (
-    RefreshReused,
-    Session,
-    refresh_session,
-    revoke_session,
-    start_session,
-)
+from application.sessions import Session, refresh_session, revoke_session, start_session
 from domain.customer import Role
 
 _NAME: Final = re.compile(r"[^\W_](?:[\w.@+-]*\w)?")
@@ -164,11 +158,12 @@ async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
 async def refresh(request: Call, data: JSONBody[Refreshing]) -> ASGIApp:
     """The next pair of tokens. A refresh token is used once; a second use ends the session."""
     bank = request.bank
-    try:
-        session = await refresh_session(bank.users, data.refresh_token, secret=bank.secret)
-    except RefreshReused as error:
-        await note_reuse(request, error.sid, error.user_id)
-        raise
+    session = await refresh_session(
+        bank.users,
+        data.refresh_token,
+        secret=bank.secret,
+        note=lambda refused: note_refused_refresh(request, refused),
+    )
     return _tokens(request, session)
 
 

@@ -1,6 +1,6 @@
 """Who came in, who was turned away and who went, as the audit trail has it; and without it nobody does."""
 
-from typing import Any
+from typing import Any, Final, LiteralString
 
 import psycopg
 import pytest
@@ -13,6 +13,7 @@ from application.sessions import RETRY_SECONDS
 from domain.access import (
     STREAM,
     AccessFact,
+    RefreshRefused,
     RefreshReused,
     SignedIn,
     SignedOut,
@@ -116,6 +117,85 @@ def test_a_token_that_was_used_before_and_a_sign_out_are_recorded_with_their_ses
     assert isinstance(signed_out, SignedOut)
     assert (reuse.user_id, signed_out.user_id) == (person.user_id, person.user_id)
     assert signed_out.session == signed_in.session != reuse.session
+
+
+AGED: Final[LiteralString] = """
+    UPDATE refresh_tokens SET issued_at = now() - interval '3 hours'
+     WHERE sid = (SELECT sid FROM sessions WHERE user_id = %s)
+"""
+
+
+def refresh(api: RunningApi, tokens: dict[str, Any]) -> Any:
+    return api.anyone.post("/v1/refresh", json={"refresh_token": tokens["refresh_token"]})
+
+
+def test_a_session_that_ends_since_its_token_came_again_never_ends_without_a_record(
+    api: RunningApi,
+) -> None:
+    person = api.person()
+    # The successor was used, so that the first was copied, whenever it comes.
+    refresh(api, refresh(api, person.tokens).json())
+    before = head(api)
+
+    with nothing_can_be_written(api):
+        unrecorded = refresh(api, person.tokens)
+    alive = person.get("/v1/profile")
+    nothing = trail_since(api, before)
+    reused = refresh(api, person.tokens)
+
+    (reuse,) = trail_since(api, before)
+    assert (unrecorded.status_code, unrecorded.json()["code"]) == (503, "unavailable")
+    assert (alive.status_code, nothing) == (200, [])
+    assert (reused.status_code, reused.json()["code"]) == (401, "refresh-refused")
+    fact = reuse.event.fact
+    assert isinstance(fact, RefreshReused)
+    assert (fact.user_id, len(fact.origin)) == (person.user_id, 16)
+    # At once: who was let in by the copy is out.
+    assert person.get("/v1/profile").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("reason", "statement"),
+    [
+        ("session-ended", "UPDATE users SET role = 'teller' WHERE user_id = %s"),
+        ("session-ended", "UPDATE users SET disabled_at = now() WHERE user_id = %s"),
+        ("session-expired", "UPDATE sessions SET expires_at = now() WHERE user_id = %s"),
+        ("token-expired", AGED),
+    ],
+)
+def test_the_first_token_of_a_session_that_comes_too_late_is_recorded_and_no_more(
+    api: RunningApi, reason: str, statement: LiteralString
+) -> None:
+    person = api.person()
+    with psycopg.connect(api.conninfo) as connection:
+        connection.execute(statement, [person.user_id])
+    before = head(api)
+
+    with nothing_can_be_written(api):
+        unrecorded = refresh(api, person.tokens)
+    tries = [refresh(api, person.tokens) for _ in range(3)]
+
+    (recorded,) = trail_since(api, before)
+    fact = recorded.event.fact
+    assert unrecorded.status_code == 503
+    assert [t.json()["code"] for t in tries] == ["refresh-refused"] * 3
+    assert isinstance(fact, RefreshRefused)
+    assert (fact.reason, fact.user_id) == (reason, person.user_id)
+    assert (len(fact.session), len(fact.origin)) == (36, 16)
+
+
+def test_what_anybody_can_send_is_refused_and_never_recorded(api: RunningApi) -> None:
+    before = head(api)
+
+    answers = [
+        refresh(api, {"refresh_token": "A" * 43}),
+        refresh(api, {"refresh_token": "x"}),
+        api.anyone.get("/v1/profile"),
+        api.anyone.get("/v1/profile", headers={"Authorization": "Bearer a.b.c"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [401] * 4
+    assert head(api) == before
 
 
 def test_nobody_is_let_in_or_out_without_a_record(api: RunningApi) -> None:

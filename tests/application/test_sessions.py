@@ -17,9 +17,12 @@ from application.sessions import (
     RETRY_SECONDS,
     RefreshRefused,
     RefreshReused,
+    RefreshTooLate,
     Session,
     delete_ended_sessions,
+    ending_of,
     refresh_session,
+    refusal_of,
     revoke_session,
     revoke_sessions_of,
     start_session,
@@ -60,8 +63,19 @@ async def _idle(pool: Pool) -> None:
         await connection.execute("SELECT pg_sleep(0.2)")
 
 
-async def refreshed(pool: Pool, session: Session) -> Session:
-    return await refresh_session(pool, session.refresh_token, secret=SECRET)
+async def refreshed(
+    pool: Pool, session: Session, told: list[RefreshReused | RefreshTooLate] | None = None
+) -> Session:
+    async def note(refused: RefreshReused | RefreshTooLate) -> None:
+        """What the writer does in the commit of the event."""
+        reused = isinstance(refused, RefreshReused)
+        statement, parameters = (ending_of if reused else refusal_of)(refused.sid)
+        async with pool.connection() as connection:
+            await connection.execute(statement, parameters)
+        if told is not None:
+            told.append(refused)
+
+    return await refresh_session(pool, session.refresh_token, secret=SECRET, note=note)
 
 
 def age_use(database: str, seconds: float) -> None:
@@ -153,6 +167,44 @@ def test_a_used_token_ends_the_session_once_its_successor_was_used(database: str
     with_pool(database, story)
 
 
+def test_a_used_token_that_comes_many_times_at_once_is_told_once_and_the_end_once(
+    database: str,
+) -> None:
+    user_id = add_user(database)
+    told: list[RefreshReused | RefreshTooLate] = []
+
+    async def story(pool: Pool) -> list[BaseException | Session]:
+        first = await start_session(pool, user_id=user_id)
+        await refreshed(pool, await refreshed(pool, first))
+        await asyncio.gather(*(_idle(pool) for _ in range(8)))
+        tries = (refreshed(pool, first, told) for _ in range(7))
+        return await asyncio.gather(*tries, return_exceptions=True)
+
+    answers = with_pool(database, story, size=8)
+
+    assert [type(each) for each in told] == [RefreshReused, RefreshTooLate]
+    assert Counter(map(type, answers)) == {RefreshReused: 1, RefreshTooLate: 6}
+
+
+def test_a_used_token_whose_note_takes_too_long_is_refused_and_the_session_lives(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("application.sessions.NOTING_SECONDS_MAX", 0.2)
+    user_id = add_user(database)
+
+    async def never(_: object) -> None:
+        await asyncio.sleep(60)
+
+    async def story(pool: Pool) -> None:
+        first = await start_session(pool, user_id=user_id)
+        third = await refreshed(pool, await refreshed(pool, first))
+        with pytest.raises(Unavailable, match="in time"):
+            await refresh_session(pool, first.refresh_token, secret=SECRET, note=never)
+        await refreshed(pool, third)
+
+    with_pool(database, story)
+
+
 def test_ending_one_session_leaves_the_users_others_alone(database: str) -> None:
     user_id = add_user(database)
 
@@ -174,7 +226,7 @@ def test_ending_one_session_leaves_the_users_others_alone(database: str) -> None
 )
 def test_a_token_that_was_never_given_out_is_refused(database: str, token: str) -> None:
     async def story(pool: Pool) -> None:
-        await refresh_session(pool, token, secret=SECRET)
+        await refreshed(pool, Session("", 0, "", token))
 
     with pytest.raises(RefreshRefused):
         with_pool(database, story)

@@ -7,6 +7,7 @@ from domain.access import (
     CommandRefused,
     Denied,
     Looked,
+    RefreshRefused,
     RefreshReused,
     SignedIn,
     SignedOut,
@@ -52,4 +53,5 @@ ACCESS_FACTS: tuple[AccessFact, ...] = (
     RefreshReused(user_id=7, **CAME_BY),
     SignedOut(user_id=7, **CAME_BY),
     StaffAdded(user_id=9, role="teller"),
+    RefreshRefused(user_id=7, reason="session-ended", origin="9f86d081884c7d65", **CAME_BY),
 )
