@@ -22,7 +22,7 @@ from domain.account import stream_of
 from domain.account_facts import Hold
 from domain.bills.bill_refusals import HoldOfPayment
 from domain.money import minor_units_of
-from domain.refusals import HoldAlreadyOver
+from domain.refusals import HoldAlreadyOver, HoldNotFound
 
 
 def claim_of(hold_id: int) -> str:
@@ -31,6 +31,13 @@ def claim_of(hold_id: int) -> str:
     The hold of a bill payment has the payment beside it: `account-5/payment-7`.
     """
     return f"hold/{hold_id}"
+
+
+def _check_placed(books: Books, account_id: int, hold_id: int) -> None:
+    """What is over is no more part of the account; that it was placed is told by its claim."""
+    stream, _, _ = (books.claimed(claim_of(hold_id)) or "").partition("/")
+    if stream != stream_of(account_id):
+        raise HoldNotFound(hold_id=hold_id)
 
 
 def _check_free(books: Books, hold_id: int) -> None:
@@ -108,6 +115,7 @@ def settle_hold(
 
     def decide(books: Books) -> list[Transaction]:
         account = account_for(books, ask.actor, account_id)
+        _check_placed(books, account_id, hold_id)
         check_leave(ask.actor, details)
         part = None if amount is None else minor_units_of(amount, account.terms.currency)
         posted = transaction_of(ask.actor, details, books)
@@ -127,6 +135,7 @@ def release_hold(ask: Ask, account_id: int, hold_id: int) -> Command:
 
     def decide(books: Books) -> list[Transaction]:
         account_for(books, ask.actor, account_id)
+        _check_placed(books, account_id, hold_id)
         posted = transaction_of(ask.actor, NO_DETAILS, books)
         account = books.lapse(posted, account_id)
         released = holds.release_hold(account, hold_id)

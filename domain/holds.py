@@ -22,7 +22,7 @@ from domain.account_facts import (
 )
 from domain.refusals import (
     HoldAboveLimit,
-    HoldNotFound,
+    HoldOver,
     TooManyHolds,
 )
 
@@ -52,13 +52,13 @@ def settle_hold(
 
     What was reserved is paid, even where the bank's own debits have taken the money since.
     """
-    check_open(account)
     hold = held(account, hold_id)
     amount = hold.amount if amount is None else amount
     if amount > hold.amount:
         raise HoldAboveLimit(
             hold_id=hold_id, held=account.money(hold.amount), requested=account.money(amount)
         )
+    check_open(account)
     rest = msgspec.structs.replace(hold, amount=hold.amount - amount)
     holds = without(account, hold_id)
     if keep_rest and rest.amount:
@@ -108,10 +108,11 @@ def expire_holds(account: Account, now: dt.datetime) -> list[AccountFact]:
 
 
 def held(account: Account, hold_id: int) -> Hold:
+    """The hold, of those that were placed on this account; one that is not active is over."""
     for hold in account.holds:
         if hold.hold_id == hold_id:
             return hold
-    raise HoldNotFound(hold_id=hold_id)
+    raise HoldOver(hold_id=hold_id)
 
 
 def without(account: Account, hold_id: int) -> tuple[Hold, ...]:

@@ -55,6 +55,7 @@ here come first.
     |  |- TransactionAlreadyReversed
     |  |- TransactionNotReversible
     |  |- ReversalAboveAmount
+    |  |- HoldOver
     |  |- HoldAboveLimit
     |  |- TooManyHolds
     |  |- TooManyStatements
@@ -103,7 +104,7 @@ class TransactionNotFound(NotFound):
 
 
 class HoldNotFound(NotFound):
-    detail = "There is no active hold {hold_id}."
+    detail = "There is no hold {hold_id}."
 
 
 class StatementNotFound(NotFound):
@@ -285,6 +286,10 @@ class TransactionNotReversible(Conflicting):
 
 class ReversalAboveAmount(Conflicting):
     detail = "Transaction {transaction_id} moved {amount}; {requested} cannot be moved back."
+
+
+class HoldOver(Conflicting):
+    detail = "Hold {hold_id} is over: it was settled or released, or has expired."
 
 
 class HoldAboveLimit(Conflicting):

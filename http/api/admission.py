@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 from api.call import Bank
 from api.gate import TWICE
 from api.parameters import ID_MAX, check_query
-from api.policy import RULES, Rule
+from api.policy import RULES, Rule, allowed
 from api.rate_limits import PER_PRINCIPAL, admit
 from api.tokens import TokenRefused
 from api.visibility import check_visible
@@ -28,7 +28,8 @@ async def admitted(request: Request[Any, Any, Any]) -> Response[None] | None:
     rule = RULES.get((scope["method"], scope["path_template"]))
     if rule is None:
         if scope["method"] == "OPTIONS":
-            return _options(scope["path_template"])
+            taken = [method for method, path in RULES if path == scope["path_template"]]
+            return Response(None, status_code=204, headers={"Allow": allowed([*taken, "OPTIONS"])})
         raise NotFoundException
     if scope["query_string"]:
         check_query(scope, _parameters_of(scope["route_handler"]))
@@ -53,13 +54,6 @@ async def admitted(request: Request[Any, Any, Any]) -> Response[None] | None:
     if rule.looked_at_by(scope["method"], actor.role):
         state["look"] = True
     return None
-
-
-def _options(template: str) -> Response[None]:
-    methods = {method for method, path in RULES if path == template}
-    return Response(
-        None, status_code=204, headers={"Allow": ", ".join(sorted(methods | {"OPTIONS"}))}
-    )
 
 
 async def _refuse_role(bank: Bank, actor: Actor, rule: Rule, scope: Any) -> None:

@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, told
 from api.documents import answers, described
-from api.pages import END, Cursor, Limit, limit_of, page_of, told_page
+from api.pages import END, Cursor, Limit, limit_of, next_page, page_of, told_page
 from api.parameters import AN_ID, id_of, refuse
 from api.visibility import WAIT_SECONDS, check_account, reading
 from application.commands import Actor
@@ -48,7 +48,10 @@ PositionIn = Annotated[
 AfterIn = Annotated[
     str | None,
     QueryParameter(
-        name="after", description="A position; 0 if not given.", schema_extra=AN_ID | {"minimum": 0}
+        name="after",
+        description="A position; 0 if not given. Each reading of the log is an event itself: who follows "
+        "the links stops at the `Daybook-Position` of the first answer.",
+        schema_extra=AN_ID | {"minimum": 0},
     ),
 ]
 SizeIn = Annotated[
@@ -122,7 +125,9 @@ async def log(request: Call, after: AfterIn = None, limit: Limit = None) -> ASGI
     async with borrowed(request.bank.reads) as connection:
         events = await log_events(connection, first, first + size)
         head = await log_head(connection)
-    return told([event_out(event) for event in events], position=head)
+    last = events[-1].position if events else head
+    link = next_page(request, "after", last) if last < head else None
+    return told([event_out(event) for event in events], position=head, link=link)
 
 
 @get(

@@ -10,7 +10,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, told
 from api.documents import answers, described
-from api.pages import Limit, limit_of
+from api.pages import END, Cursor, Limit, cursor_for, next_page, page_of
 from application.pools import borrowed
 from domain.business_days import Ended
 from domain.money import decimal_of
@@ -41,16 +41,23 @@ class BusinessDayLine(msgspec.Struct, kw_only=True):
     "/ledger/business-days",
     **described("The business days", answers(200, list[BusinessDayLine], 400, 401, 403, 429, 503)),
 )
-async def list_business_days(request: Call, limit: Limit = None) -> ASGIApp:
+async def list_business_days(request: Call, limit: Limit = None, cursor: Cursor = None) -> ASGIApp:
     """Those that the end of was run, or has begun; the newest first."""
-    wanted = limit_of(limit)
+    page = page_of(limit, cursor)
     async with borrowed(request.bank.reads) as connection:
-        # A day has two events, and of the oldest one here the first may be left out.
-        events = await business_day_events(connection, limit=2 * wanted)
+        # A day has two events, its beginning and its end; of the oldest one here the first may be left out.
+        events = await business_day_events(
+            connection, before_version=page.place or END, limit=2 * page.rows
+        )
     lines: dict[dt.date, BusinessDayLine] = {}
+    places: dict[dt.date, int] = {}
     for recorded in events:
         lines.setdefault(recorded.event.fact.date, _line(recorded))
-    return told(list(lines.values())[:wanted], position=events[0].position if events else 0)
+        places[recorded.event.fact.date] = recorded.originator_version
+    shown, link = list(lines.values())[: page.size], None
+    if len(lines) > page.size:
+        link = next_page(request, "cursor", cursor_for(places[shown[-1].date]))
+    return told(shown, position=events[0].position if events else 0, link=link)
 
 
 def _line(recorded: Recorded) -> BusinessDayLine:

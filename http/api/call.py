@@ -14,7 +14,7 @@ from litestar.types import Empty, Receive, Scope, Send
 from api.gate import Arrival
 from api.metrics import Metrics
 from api.own_writes import OwnWrites
-from api.parameters import key_of
+from api.parameters import NotAcceptable, key_of
 from api.policy import RULES, Rule
 from api.problems import MEDIA_TYPE, stored_problem
 from api.rate_limits import InProcessRateLimits, RateLimits
@@ -36,6 +36,7 @@ from domain.refusals import Refused
 from domain.statement import Letterhead
 
 BODY_SECONDS_MAX: Final = 30.0
+NOT_MODIFIED: Final = 304
 
 
 class Bank(msgspec.Struct):
@@ -124,6 +125,15 @@ class Call(Request[Any, Any, Any]):
     def request_id(self) -> str:
         return str(self.scope["state"]["request_id"])
 
+    def form_of(self, offered: Sequence[str]) -> str:
+        """The media type that the Accept header likes best of those; the first, if the header is not there."""
+        if not self.headers.get("accept", "").strip():
+            return offered[0]
+        best = self.accept.best_match(list(offered))
+        if best is None:
+            raise NotAcceptable(offered)
+        return best
+
     @property
     def via(self) -> Via:
         """How the call came, for the audit trail."""
@@ -160,11 +170,13 @@ class Told:
     ) -> None:
         self.status = status
         self.body = body
-        self.headers = [
-            (b"content-type", media_type),
-            (b"content-length", str(len(body)).encode()),
-            *headers,
-        ]
+        self.headers = [*headers]
+        # What has not changed has a length and a type, but they are those of what is not sent.
+        if status != NOT_MODIFIED:
+            self.headers += [
+                (b"content-type", media_type),
+                (b"content-length", str(len(body)).encode()),
+            ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})

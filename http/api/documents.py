@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import (
+    OpenAPIHeader,
     OpenAPIMediaType,
     OpenAPIResponse,
     OpenAPIType,
@@ -41,12 +41,15 @@ def operation_in(media_types: tuple[str, ...], *, writes: bool) -> type[Operatio
                 _tell_as_checked(parameter)
             self.parameters = [*parameters, _KEY] if writes else [*parameters]
             self.responses = {**(self.responses or {}), **self._common()}
-            if media_types:
-                good = (self.responses or {})["200"]
-                assert isinstance(good, OpenAPIResponse)
-                for media_type in media_types:
-                    form = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
-                    good.content = {**(good.content or {}), media_type: form}
+            good = (self.responses or {}).get("200")
+            if not isinstance(good, OpenAPIResponse):
+                return
+            for media_type in media_types:
+                form = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+                good.content = {**(good.content or {}), media_type: form}
+            for name, about in (_HEADERS[p.name] for p in parameters if p.name in _HEADERS):
+                header = OpenAPIHeader(schema=Schema(type=OpenAPIType.STRING), description=about)
+                good.headers = {**(good.headers or {}), name: header}
 
         def _common(self) -> dict[str, OpenAPIResponse]:
             """The problems that any such call can be answered with, where it does not name them itself."""
@@ -56,6 +59,8 @@ def operation_in(media_types: tuple[str, ...], *, writes: bool) -> type[Operatio
             statuses: tuple[int, ...] = () if self.security else (401, 429, 503)
             if self.request_body is not None:
                 statuses += (408, 413, 415, 422)
+            if media_types:
+                statuses += (406,)
             return {
                 str(status): replace(malformed, description=WHAT_A_STATUS_SAYS[status])
                 for status in statuses
@@ -78,11 +83,13 @@ def _tell_as_checked(parameter: Parameter) -> None:
         schema.minimum, schema.maximum = 1, ID_MAX
 
 
-POSITION: Final = ResponseHeader(
-    name="Daybook-Position",
-    description="The position in the log that the answer stands at.",
-    documentation_only=True,
-)
+NOT_MODIFIED: Final = {304: ResponseSpec(None, description="The caller has these bytes.")}
+# A header of the answer, by the parameter that it goes with.
+_HEADERS: Final = {
+    "cursor": ("Link", 'The next page, as `rel="next"`; the last page has none.'),
+    "after": ("Link", 'The next page, as `rel="next"`; the end of the log has none.'),
+    "If-None-Match": ("ETag", "The hash of these bytes, which are the same for ever."),
+}
 
 
 def answers(

@@ -68,6 +68,10 @@ class Gate:
         started = time.perf_counter()
         arrival = self._arrival(scope)
         request_id = arrival.request_id
+        if scope["method"] == "HEAD":
+            # Answered as the reading that it is, look and all; the server leaves the body out. The server's
+            # own scope, by which it knows that, stays as it is.
+            scope = {**scope, "method": "GET"}
         scope["state"] = {"request_id": request_id, "arrival": arrival}
         status, withheld = 500, False
 

@@ -135,7 +135,7 @@ async def place_hold(
 async def settle_hold(
     request: Call, hold_id: FromPath[int], data: JSONBody[SettlingHold]
 ) -> ASGIApp:
-    """Pay what was held, or part of it, to its counterparty. A hold that is over is not found."""
+    """Pay what was held, or part of it, to its counterparty. A hold that is over stays over."""
     account_id = await account_of_hold(request.bank, request.actor, hold_id)
     details = data.details()
     check_late_only(request, details)
@@ -182,7 +182,7 @@ async def settle_hold(
 async def release_hold(
     request: Call, hold_id: FromPath[int], data: JSONBody[ReleasingHold]
 ) -> ASGIApp:
-    """Give back what is held. A hold that is over is not found."""
+    """Give back what is held. A hold that is over stays over."""
     account_id = await account_of_hold(request.bank, request.actor, hold_id)
 
     def answer(posted: list[Posted]) -> Answer:

@@ -41,10 +41,11 @@ class StrictBody(AbstractDTO[Any]):
 
     def decode_bytes(self, value: bytes) -> Any:
         # Read from the raw headers: building the framework's mapping of them costs more than parsing.
-        for name, media_type in self.asgi_connection.scope["headers"]:
-            if name != b"content-type" or _is_json(media_type.decode("latin-1")):
-                continue
-            raise BodyNotJson(FieldError("", "Send the body as application/json."))
+        for name, given in self.asgi_connection.scope["headers"]:
+            if name == b"content-type" and not _is_json(given.decode("latin-1")):
+                raise BodyNotJson(FieldError("", "Send the body as application/json."))
+            if name == b"content-encoding":
+                raise BodyNotJson(FieldError("", "Send the body as it is, not compressed."))
         return decode(value, self.body_type, size_max=_NO_SECOND_LIMIT)
 
     @classmethod

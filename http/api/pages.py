@@ -93,7 +93,7 @@ def told_page(
         last = place(rows[-1])
         if page.steady and moment is not None:
             last = (last, moment.as_of, moment.known_at)
-        link = _next_page(call, cursor_for(last))
+        link = next_page(call, "cursor", cursor_for(last))
     position = None if moment is None else moment.known_at
     return told([shown(row) for row in rows], position=position, link=link)
 
@@ -123,12 +123,12 @@ def value_of_cursor(text: str | None, kind: Any) -> Any:
         refuse("cursor", "This cursor is from no page of this list.")
 
 
-def _next_page(call: Call, cursor: str) -> str:
-    """The Link header to the next page: this very address, with the cursor."""
+def next_page(call: Call, name: str, place: object) -> str:
+    """The Link header to the next page: this very address, with the parameter that says where it goes on."""
     query = [
         part
         for part in call.scope["query_string"].decode("latin-1").split("&")
-        if part and part.partition("=")[0] != "cursor"
+        if part and part.partition("=")[0] != name
     ]
-    address = f"{call.scope['path']}?{'&'.join([*query, f'cursor={cursor}'])}"
+    address = f"{call.scope['path']}?{'&'.join([*query, f'{name}={place}'])}"
     return f'<{address}>; rel="next"'

@@ -59,6 +59,13 @@ class ParameterRefused(BodyRefused):
     """A parameter of the query, or a header, that says nothing or two things."""
 
 
+class NotAcceptable(Exception):
+    """The Accept header names none of the forms that the answer has."""
+
+    def __init__(self, offered: Iterable[str]) -> None:
+        super().__init__(f"It can be had as {', '.join(offered)}.")
+
+
 def refuse(name: str, detail: str) -> NoReturn:
     raise ParameterRefused(FieldError(f"/query/{name}", detail))
 

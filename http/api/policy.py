@@ -9,6 +9,7 @@ What a path names, or that it names nothing and shows what is many people's, als
 staff are recorded (`looks.py`).
 """
 
+from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 Subject: TypeAlias = Literal[
@@ -252,3 +253,9 @@ RULES: Final[dict[tuple[str, str], Rule]] = (
     | {(method, VERSIONED + template): rule for (method, template), rule in POLICY.items()}
     | PAGES
 )
+
+
+def allowed(methods: Iterable[str]) -> str:
+    """The Allow header. What can be read can be asked for without its body: the gate makes one of the other."""
+    taken = set(methods)
+    return ", ".join(sorted(taken | {"HEAD"} if "GET" in taken else taken))

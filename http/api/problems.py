@@ -24,7 +24,8 @@ from api.customer_problems import CUSTOMER_PROBLEMS
 from api.end_of_day_problems import END_OF_DAY_PROBLEMS
 from api.gateway_problems import GATEWAY_PROBLEMS, GATEWAY_SPEAKING
 from api.loan_problems import LOAN_PROBLEMS
-from api.parameters import ParameterRefused
+from api.parameters import NotAcceptable, ParameterRefused
+from api.policy import allowed
 from api.rate_limits import TooManyRequests
 from api.strict_json import (
     BodyInvalid,
@@ -122,6 +123,7 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     refusals.PeriodNotClosed: Row(409, "The period is not closed"),
     refusals.SamePerson: Row(409, "It takes two different people"),
     refusals.ReversalAboveAmount: Row(409, "More than was moved cannot be moved back"),
+    refusals.HoldOver: Row(409, "The hold is over"),
     refusals.HoldAboveLimit: Row(409, "More than is held cannot be settled"),
     refusals.TooManyHolds: Row(409, "The account has too many holds"),
     refusals.TooManyStatements: Row(409, "Too many statements are issued at once"),
@@ -154,6 +156,7 @@ PROBLEMS: Final[dict[type[Exception], Row]] = {
     BodyTooSlow: Row(408, "The body did not arrive in time"),
     BodyTooLarge: Row(413, "The body is too large"),
     BodyNotJson: Row(415, "The body is not JSON"),
+    NotAcceptable: Row(406, "It cannot be had in that form"),
     ParameterRefused: Row(400, "A parameter is not what this call takes"),
     UnanswerableMoment: Row(422, "No true answer can be given for that moment"),
     PasswordNotAccepted: Row(422, "The password was not accepted"),
@@ -190,6 +193,7 @@ WHAT_A_STATUS_SAYS: Final = {
     401: "Nobody is signed in by this access token, or these credentials.",
     403: "The caller may see what is named, and may not do this.",
     404: "What is named is not there, or not for this caller to see.",
+    406: "It cannot be had in any form that the Accept header names.",
     408: "The body was announced and did not come in time.",
     409: "What stands in the books forbids it; the figures say what.",
     413: "The body, or what is asked for, is more than this call takes.",
@@ -213,6 +217,7 @@ _SPEAKING: Final = (
     NotExpressible,
     StatementTooLong,
     StatementNotReproduced,
+    NotAcceptable,
     *GATEWAY_SPEAKING,
     *AUDIT_SPEAKING,
 )
@@ -296,7 +301,7 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
             title=title,
             detail=f"{title}.",
             errors=_parameter_errors(error),
-            headers=error.headers,
+            headers=_headers_of(error),
         )
     _log.error("request %s failed", request_id_of(request), exc_info=error)
     code, title = _INTERNAL
@@ -358,6 +363,12 @@ def _detail_of(error: Exception, title: str) -> str:
     if isinstance(error, BodyRefused) and len(error.errors) == 1 and not error.errors[0].pointer:
         return error.errors[0].detail
     return f"{title}."
+
+
+def _headers_of(error: HTTPException) -> Mapping[str, str] | None:
+    if error.status_code != 405 or not error.headers:
+        return error.headers
+    return {"Allow": allowed(error.headers["allow"].split(", "))}
 
 
 def _shown(figure: Any) -> Any:

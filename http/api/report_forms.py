@@ -44,7 +44,7 @@ def wants_csv(call: Call, text: str | None) -> bool:
     if text not in (None, "json", "csv"):
         refuse("format", "Expected json or csv.")
     if text is None:
-        return call.accept.best_match(["application/json", "text/csv"]) == "text/csv"
+        return call.form_of(("application/json", "text/csv")) == "text/csv"
     return text == "csv"
 
 

@@ -10,13 +10,14 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, asked_by, written
-from api.documents import answers, described
+from api.documents import NOT_MODIFIED, answers, described
 from api.pages import Cursor, Limit, page_of, told_page
 from api.parameters import A_DATE, AsOf, KnownAt, date_of, refuse
 from api.problems import StatementNotReproduced
 from api.statement_forms import (
     OTHER_FORMS,
     FormatIn,
+    IfNoneMatch,
     StatementOut,
     bank_of,
     form_of,
@@ -201,17 +202,21 @@ async def issued_of_account(
     "/statements/{statement_id:int}",
     **described(
         "An issued statement",
-        answers(200, StatementOut, 401, 404, 422, 429, 503),
+        answers(200, StatementOut, 401, 404, 422, 429, 503) | NOT_MODIFIED,
         forms=OTHER_FORMS,
     ),
 )
 async def one_statement(
-    request: Call, statement_id: FromPath[int], form: FormatIn = None
+    request: Call,
+    statement_id: FromPath[int],
+    form: FormatIn = None,
+    if_none_match: IfNoneMatch = None,
 ) -> ASGIApp:
-    """The bytes that were issued, made again from the log and held against their hash."""
+    """The bytes that were issued, made again from the log and held against their hash. The ETag is the
+    hash of the bytes, of JSON the `sha256` that was told when it was issued."""
     wanted = form_of(request, form)
-    found, issued = await reproduced(request, statement_id)
-    return await told_statement(found, wanted, sha256=issued.event.fact.sha256)
+    found, _ = await reproduced(request, statement_id)
+    return await told_statement(found, wanted, issued=True, if_none_match=if_none_match)
 
 
 async def reproduced(call: Call, statement_id: int) -> tuple[Statement, Recorded]:

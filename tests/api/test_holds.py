@@ -48,7 +48,7 @@ def test_a_hold_settled_in_part_gives_the_rest_back_and_is_over(api: RunningApi)
     assert (settled["amount"], settled["balance"], settled["held_rest"]) == (45.5, 54.5, 0)
     assert balance(holder, account_id) == (54.5, 0, 54.5)
     again = holder.post(f"/v1/holds/{hold_id}/settle")
-    assert code(again) == (404, "hold-not-found")
+    assert code(again) == (409, "hold-over")
     assert holder.get(f"/v1/holds/{hold_id}").json()["status"] == "settled"
     assert holder.get(f"/v1/accounts/{account_id}/holds").json() == []
 
@@ -78,8 +78,8 @@ def test_a_released_hold_frees_the_money_and_cannot_be_settled(api: RunningApi) 
     assert code(by_holder) == (403, "not-permitted")
     assert (released.status_code, released.json()["status"]) == (200, "released")
     assert balance(holder, account_id) == (100, 0, 100)
-    assert code(teller.post(f"/v1/holds/{hold_id}/settle")) == (404, "hold-not-found")
-    assert code(teller.post(f"/v1/holds/{hold_id}/release")) == (404, "hold-not-found")
+    assert code(teller.post(f"/v1/holds/{hold_id}/settle")) == (409, "hold-over")
+    assert code(teller.post(f"/v1/holds/{hold_id}/release")) == (409, "hold-over")
 
 
 def test_a_hold_expires_by_time_without_anybody_doing_anything(api: RunningApi) -> None:
@@ -93,7 +93,7 @@ def test_a_hold_expires_by_time_without_anybody_doing_anything(api: RunningApi) 
 
     assert balance(holder, account_id) == (100, 0, 100)
     assert holder.get(f"/v1/holds/{hold_id}").json()["status"] == "expired"
-    assert code(holder.post(f"/v1/holds/{hold_id}/settle")) == (404, "hold-not-found")
+    assert code(holder.post(f"/v1/holds/{hold_id}/settle")) == (409, "hold-over")
     # The transfer is told by its own id and amount, though the expiry is posted in front of it.
     transfer = {
         "source_account_id": account_id,

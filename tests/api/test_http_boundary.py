@@ -1,5 +1,6 @@
 """The pieces together in a small Litestar app: bodies, answers, problems and the OpenAPI page."""
 
+import gzip
 import logging
 import re
 from collections.abc import Iterator
@@ -151,6 +152,15 @@ def test_only_json_is_read(client: TestClient[Litestar], media_type: str, status
     )
 
     assert answer.status_code == status
+
+
+def test_a_compressed_body_is_not_read(client: TestClient[Litestar]) -> None:
+    body = gzip.compress(b'{"source_account_id":7,"amount":1}')
+
+    answer = client.post("/transfers", content=body, headers={**JSON, "content-encoding": "gzip"})
+
+    assert (answer.status_code, answer.json()["code"]) == (415, "body-not-json")
+    assert "compressed" in answer.json()["detail"]
 
 
 def test_a_handler_may_take_a_larger_body(client: TestClient[Litestar]) -> None:

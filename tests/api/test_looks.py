@@ -99,6 +99,17 @@ def test_what_tells_of_a_customers_account_or_person_is_a_look_by_the_table(rout
     assert POLICY["GET", route].subject != "nothing" or not told & NAMING or route == "/profile"
 
 
+def test_what_is_asked_for_without_its_body_is_a_look_too(cast: Cast) -> None:
+    api, teller = cast.api, cast.caller("teller")
+    path = f"/v1/accounts/{api.account(cast.owner)}/balance"
+    before = head(api)
+
+    answer = teller.client.head(path, headers=REQUEST)
+
+    (look,) = calls_since(api, before)
+    check_recorded(look, answer, f"teller-{teller.user_id}", "/accounts/{account_id}/balance")
+
+
 @pytest.mark.parametrize("route", READINGS)
 def test_what_staff_read_is_one_look_where_the_table_says_so_and_else_none(
     cast: Cast, route: str

@@ -1,5 +1,6 @@
 """Every list that the API has is told by pages in the same way, and its pages are the list."""
 
+import asyncio
 import datetime as dt
 import json
 from typing import Any, Final
@@ -10,6 +11,7 @@ import pytest
 from api.app import openapi_document
 from api.pages import cursor_for
 from application import clock
+from daybook.end_of_day.run import Bank, end_days
 from tests.running_api import Person, RunningApi
 
 ROWS: Final = 3
@@ -32,6 +34,8 @@ class Lived:
         self.account_id = api.account(self.holder, 100)
         for _ in range(ROWS):
             self._live(api)
+        days = [TODAY - dt.timedelta(days=back) for back in reversed(range(ROWS))]
+        asyncio.run(end_days(Bank(conninfo=api.conninfo, steps=()), days))
 
     def _live(self, api: RunningApi) -> None:
         api.account(self.holder)
@@ -106,6 +110,23 @@ def test_a_cursor_beyond_any_place_is_refused(lived: Lived, path: str, number: i
 
         assert (answer.status_code, answer.json()["code"]) == (400, "parameter-refused")
         assert answer.json()["errors"][0]["pointer"] == "/query/cursor"
+
+
+def test_the_log_is_read_to_its_end_by_the_links_it_gives(lived: Lived) -> None:
+    auditor, positions = lived.everywhere, []
+    page = auditor.client.get("/v1/audit/log?after=2&limit=7")
+    while True:
+        positions += [event["position"] for event in page.json()]
+        head = int(page.headers["daybook-position"])
+        if "next" not in page.links:
+            break
+        assert f"after={positions[-1]}" in page.links["next"]["url"]
+        assert len(page.json()) == 7
+        page = auditor.client.get(page.links["next"]["url"])
+
+    assert positions == list(range(3, head + 1))
+    beyond = auditor.client.get(f"/v1/audit/log?after={head + 100}")
+    assert (beyond.json(), "next" in beyond.links) == ([], False)
 
 
 def test_a_page_says_what_was_known_when_the_first_was_asked_for(

@@ -164,7 +164,51 @@ def test_an_issued_statement_is_the_same_bytes_whatever_comes_after(
     stated = decode(before["json"])
     assert (stated.number, stated.closing_balance) == (1, 6000)
     assert stated.account.holders == ()
-    assert holder.get(path).headers["etag"] == f'"{first["sha256"]}-json"'
+    assert holder.get(path).headers["etag"] == f'"{first["sha256"]}"'
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "mt940"])
+def test_who_has_an_issued_statement_is_not_sent_it_again(
+    holder: Person, account_id: int, form: str
+) -> None:
+    path = f"/v1/statements/{issued(holder, account_id)['statement_id']}?format={form}"
+    first = holder.client.get(path)
+    tag = first.headers["etag"]
+
+    def again(asked: str) -> Any:
+        return holder.client.get(path, headers={"If-None-Match": asked})
+
+    assert tag == f'"{hashlib.sha256(first.content).hexdigest()}"'
+    for asked in (tag, f"W/{tag}", f'"another", {tag}', "*"):
+        answer = again(asked)
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+        assert "content-length" not in answer.headers
+        # It is a customer's: no cache keeps it.
+        assert answer.headers["cache-control"] == "no-store"
+    for asked in ('"another"', tag.strip('"'), tag[:-2] + '"', ""):
+        assert again(asked).content == first.content
+
+
+@pytest.mark.parametrize(
+    ("accept", "status", "media_type"),
+    [
+        ("*/*", 200, "application/json"),
+        ("", 200, "application/json"),
+        ("text/html, text/csv;q=0.5", 200, "text/csv; charset=utf-8; header=present"),
+        ("text/html", 406, "application/problem+json"),
+        ("application/vnd.ms-excel", 406, "application/problem+json"),
+    ],
+)
+def test_a_form_that_there_is_not_is_no_other_form(
+    api: RunningApi, holder: Person, account_id: int, accept: str, status: int, media_type: str
+) -> None:
+    for path in (f"/v1/accounts/{account_id}/statement", "/v1/reports/transaction-summary"):
+        answer = holder.client.get(path, headers={"Accept": accept})
+
+        assert (answer.status_code, answer.headers["content-type"]) == (status, media_type)
+        if status == 406:
+            assert answer.json()["code"] == "not-acceptable"
+            assert "text/csv" in answer.json()["detail"]
 
 
 def test_an_issued_statement_is_the_same_from_the_log_alone_on_another_database(

@@ -179,11 +179,40 @@ def test_an_address_tells_every_method_it_takes(api: RunningApi) -> None:
         address = re.sub("{[^}]*}", "1", template)
         taken.setdefault(address, set()).add(method)
 
-    told = {
-        address: set(api.anyone.options(address).headers["allow"].split(", ")) for address in taken
+    taken = {
+        address: methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+        for address, methods in taken.items()
     }
 
-    assert told == {address: methods | {"OPTIONS"} for address, methods in taken.items()}
+    asked = {address: api.anyone.options(address) for address in taken}
+    refused = {address: api.anyone.patch(address) for address in taken}
+
+    assert {address: allow_of(answer) for address, answer in asked.items()} == taken
+    assert {address: allow_of(answer) for address, answer in refused.items()} == taken
+    assert {answer.json()["code"] for answer in refused.values()} == {"method-not-allowed"}
+
+
+def allow_of(answer: Any) -> set[str]:
+    return set(answer.headers["allow"].split(", "))
+
+
+def test_head_is_answered_as_get_is_without_the_body(api: RunningApi, holder: Person) -> None:
+    balance = f"/v1/accounts/{api.account(holder, 10)}/balance"
+
+    for client, path in [
+        (api.anyone, "/health/live"),
+        (api.anyone, "/schema/openapi.json"),
+        (api.anyone, balance),  # 401
+        (holder.client, balance),
+        (holder.client, "/v1/accounts/999/balance"),
+        (holder.client, "/v1/bills/pay"),  # 405: it is written to alone
+        (holder.client, f"/v1/users/{holder.user_id}/export"),  # it has no length
+    ]:
+        full, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (full.status_code, b""), path
+        told = {"content-type", "content-length", "allow", "www-authenticate", "daybook-position"}
+        shown = {n: v for n, v in full.headers.items() if n in told}
+        assert shown == {n: v for n, v in head.headers.items() if n in told}, path
 
 
 def test_nothing_internal_leaks_from_an_answer(api: RunningApi, holder: Person) -> None:

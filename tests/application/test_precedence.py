@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application import accounts, corrections
+from application import accounts, corrections, holds
 from application.books import Command
 from application.commands import SYSTEM, Actor, Details
 from tests.bank import CUSTOMER, ask, deposit, open_account, told
@@ -184,3 +184,41 @@ def test_an_account_that_is_not_there_is_not_found_before_all_else() -> None:
     for pair in ((PAYER, NOBODY), (NOBODY, PAYEE)):
         command = accounts.transfer(ask(), *pair, Decimal("-0.001"), said)
         assert answer(core, command) == "AccountNotFound"
+
+
+@pytest.mark.parametrize("call", ["settle", "release"])
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_hold_that_ended_is_over_and_one_that_never_was_is_not_found(
+    call: str, *, closed: bool
+) -> None:
+    core = bank("active", "active", funded=True)
+    core.decide([placed_hold(PAYER, 7)])
+    core.decide([after_a_hold(call, PAYER, 7)])
+    if closed:
+        core.decide([accounts.withdraw(ask(), PAYER, Decimal(1), Details()), closing(PAYER)])
+
+    assert answer(core, after_a_hold(call, PAYER, 7)) == "HoldOver"
+    assert answer(core, after_a_hold(call, PAYER, 8)) == "HoldNotFound"
+    assert answer(core, after_a_hold(call, PAYEE, 7)) == "HoldNotFound"
+
+
+def placed_hold(account_id: int, hold_id: int) -> Command:
+    return holds.place_hold(
+        ask(),
+        account_id,
+        hold_id,
+        Decimal(1),
+        expires_at=None,
+        counterparty=None,
+        description=None,
+    )
+
+
+def after_a_hold(call: str, account_id: int, hold_id: int) -> Command:
+    if call == "release":
+        return holds.release_hold(ask(), account_id, hold_id)
+    return holds.settle_hold(ask(), account_id, hold_id, None, Details())
+
+
+def closing(account_id: int) -> Command:
+    return accounts.close(ask(), account_id, "why")
