@@ -16,38 +16,30 @@ from application.commands import (
     transaction,
 )
 from application.pools import Pool, borrowed
+from application.state_cache import restore
 from domain.bills import bill as bills
 from domain.bills import biller as billers
 from domain.bills.bill import Bill, stream_of
 from domain.bills.bill_facts import BillFact
 from domain.bills.bill_refusals import BillNotFound
 from domain.refusals import NotPermitted
-from ledger.journal import decode
 
 NEWEST: Final = """
-    SELECT topic, state, originator_version FROM daybook_events
+    SELECT originator_id, originator_version, topic, state FROM daybook_events
      WHERE originator_id = %s ORDER BY originator_version DESC LIMIT 1
 """
 
 
 async def read_bill(pool: Pool, bill_id: int) -> Bill:
     """The bill as the log has it now, so never late. One that there is not is refused."""
-    newest = await newest_of(pool, stream_of(bill_id))
-    if newest is None:
-        raise BillNotFound(bill_id=bill_id)
-    fact, version = newest
-    return Bill(bill_id, fact.standing, version)
+    return bills.found(await read_state(pool, stream_of(bill_id)), bill_id)
 
 
-async def newest_of(pool: Pool, stream: str) -> tuple[Any, int] | None:
-    """The newest fact of a stream and its version, from the log itself; None where there is none."""
+async def read_state(pool: Pool, stream: str) -> Any:
+    """The state of a stream whose newest fact says all, from the log itself; None where it is empty."""
     async with borrowed(pool) as connection:
-        found = await connection.execute(NEWEST, (stream,), binary=True)
-        row = await found.fetchone()
-    if row is None:
-        return None
-    tag, state, version = row
-    return decode(tag, state).fact, version
+        row = await (await connection.execute(NEWEST, (stream,), binary=True)).fetchone()
+    return None if row is None else restore(*row)
 
 
 def cancel_bill(ask: Ask, bill_id: int, reason: str | None) -> Command:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from application.billers import biller_in
-from application.bills import may_act_for, newest_of
+from application.bills import may_act_for, read_state
 from application.books import Books, Command, Transaction
 from application.commands import NO_DETAILS, Actor, Ask, account_for, check_text, transaction
 from application.pools import Pool, borrowed
@@ -40,11 +40,8 @@ class Known(NamedTuple):
 
 async def read_registration(pool: Pool, registration_id: int) -> Registration:
     """As the log has it now. One that there is not is refused."""
-    newest = await newest_of(pool, stream_of(registration_id))
-    if newest is None:
-        raise RegistrationNotFound(registration_id=registration_id)
-    fact, version = newest
-    return Registration(registration_id, fact.link, version)
+    state = await read_state(pool, stream_of(registration_id))
+    return registrations.found(state, registration_id)
 
 
 async def known_under(

@@ -88,9 +88,9 @@ def restore(
     version: int,
     tag: str,
     state: bytes,
-    terms_version: int | None,
-    terms_tag: str | None,
-    terms_state: bytes | None,
+    terms_version: int | None = None,
+    terms_tag: str | None = None,
+    terms_state: bytes | None = None,
 ) -> Aggregate:
     """A state from its newest event and, where that one names it, the event of its last terms."""
     kind, number = kind_of(stream)

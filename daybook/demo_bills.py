@@ -23,12 +23,12 @@ from application.books import Command
 from application.commands import Details
 from application.payment_places import Place, place_in
 from application.presenting import Known, Outcome, PresentedBill, present_bill
+from application.state_cache import restore
 from daybook.loading import Told, ask, fresh_ids
 from domain.bills.bill import Bill, stream_of
 from domain.bills.biller import BillerTerms
 from domain.bills.recurrence import Recurrence
 from domain.bills.references import ReferenceFormat
-from ledger.journal import decode
 
 CURRENCY: Final = "EUR"
 # What the one who is shown gets first, so that his bills can be paid however he has lived.
@@ -212,8 +212,9 @@ class _Bills:
         found = await self._connection.execute(NEWEST, (stream_of(bill_id),))
         row = await found.fetchone()
         assert row is not None, f"bill {bill_id} was presented"
-        tag, state, version = row
-        return Bill(bill_id, decode(tag, state).fact.standing, version)
+        bill = restore(*row)
+        assert isinstance(bill, Bill)
+        return bill
 
     async def _settle(self, bill_id: int) -> None:
         bill = await self._bill(bill_id)

@@ -184,8 +184,8 @@ class AuditTrail(msgspec.Struct, frozen=True):
 NONE_YET: Final = AuditTrail()
 
 
-def evolve(trail: AuditTrail | None, _: Fact) -> AuditTrail:
-    return AuditTrail(1 if trail is None else trail.version + 1)
+def restore(_number: int, _newest: Fact, version: int) -> AuditTrail:
+    return AuditTrail(version)
 
 
 # --- What a refusal is told as

@@ -90,8 +90,8 @@ def stream_of(account_id: int) -> str:
     return f"interest-{account_id}"
 
 
-def evolve(state: AccruedInterest | None, fact: InterestFact) -> AccruedInterest:
-    return AccruedInterest(fact.standing, 1 if state is None else state.version + 1)
+def restore(_: int, newest: InterestFact, version: int) -> AccruedInterest:
+    return AccruedInterest(newest.standing, version)
 
 
 # --- Decisions

@@ -58,11 +58,7 @@ class BusinessDays(msgspec.Struct, frozen=True):
 NONE_ENDED: Final = BusinessDays()
 
 
-def evolve(days: BusinessDays | None, fact: BusinessDayFact) -> BusinessDays:
-    return restore(fact, 1 if days is None else days.version + 1)
-
-
-def restore(newest: BusinessDayFact, version: int) -> BusinessDays:
+def restore(_: int, newest: BusinessDayFact, version: int) -> BusinessDays:
     ending = newest.date if isinstance(newest, EndBegun) else None
     return BusinessDays(ending, newest.ended, version)
 

@@ -40,11 +40,7 @@ class Capital(msgspec.Struct, frozen=True):
 NONE_PAID_IN: Final = Capital({}, 0)
 
 
-def evolve(capital: Capital | None, fact: CapitalPaidIn) -> Capital:
-    return restore(fact, 1 if capital is None else capital.version + 1)
-
-
-def restore(newest: CapitalPaidIn, version: int) -> Capital:
+def restore(_: int, newest: CapitalPaidIn, version: int) -> Capital:
     return Capital(newest.totals, version)
 
 

@@ -125,14 +125,6 @@ def stream_of(user_id: int) -> str:
     return f"customer-{user_id}"
 
 
-def evolve(customer: Customer | None, fact: Fact, user_id: int = 0) -> Customer:
-    """The customer after one more fact. `user_id` is needed for the first fact only."""
-    assert isinstance(fact, CustomerFact), f"{fact.TAG} is no fact of a customer"
-    if customer is not None:
-        user_id = customer.user_id
-    return restore(user_id, fact, 1 if customer is None else customer.version + 1)
-
-
 def restore(user_id: int, fact: CustomerFact, version: int) -> Customer:
     return Customer(user_id, fact.role, version, fact.asked_by, fact.held, fact.erased)
 

@@ -45,11 +45,7 @@ class InterbankTotals(msgspec.Struct, frozen=True):
 NONE_SETTLED: Final = InterbankTotals({}, {}, 0)
 
 
-def evolve(totals: InterbankTotals | None, fact: InterbankSettled) -> InterbankTotals:
-    return restore(fact, 1 if totals is None else totals.version + 1)
-
-
-def restore(newest: InterbankSettled, version: int) -> InterbankTotals:
+def restore(_: int, newest: InterbankSettled, version: int) -> InterbankTotals:
     return InterbankTotals(newest.incoming_totals, newest.outgoing_totals, version)
 
 

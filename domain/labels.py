@@ -31,9 +31,8 @@ def stream_of(transaction_id: int) -> str:
     return f"transaction-{transaction_id}"
 
 
-def evolve(labels: Labels | None, fact: Labelled, transaction_id: int) -> Labels:
-    version = 1 if labels is None else labels.version + 1
-    return Labels(transaction_id, fact.category, fact.tags, version)
+def restore(transaction_id: int, newest: Labelled, version: int) -> Labels:
+    return Labels(transaction_id, newest.category, newest.tags, version)
 
 
 # --- Decisions: the same again is nothing new.

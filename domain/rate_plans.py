@@ -84,8 +84,8 @@ def stream_of(account_type: str, currency: str) -> str:
     return f"rate-plan-{account_type}-{currency}"
 
 
-def evolve(plan: RatePlan | None, fact: RatesSet) -> RatePlan:
-    return RatePlan(fact.rates, 1 if plan is None else plan.version + 1)
+def restore(_: int, newest: RatesSet, version: int) -> RatePlan:
+    return RatePlan(newest.rates, version)
 
 
 def rates_on(plan: tuple[Rates, ...], date: dt.date) -> Rates | None:

@@ -79,10 +79,8 @@ def stream_of(reconciliation_id: int) -> str:
     return f"reconciliation-{reconciliation_id}"
 
 
-def evolve(
-    state: Reconciliation | None, fact: ReconciliationMade, reconciliation_id: int = 0
-) -> Reconciliation:
-    return Reconciliation(reconciliation_id, 1 if state is None else state.version + 1)
+def restore(reconciliation_id: int, _: ReconciliationMade, version: int) -> Reconciliation:
+    return Reconciliation(reconciliation_id, version)
 
 
 # --- Comparing

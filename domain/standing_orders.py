@@ -128,8 +128,8 @@ def stream_of(order_id: int) -> str:
     return f"standing-order-{order_id}"
 
 
-def evolve(state: StandingOrder | None, fact: OrderFact, order_id: int) -> StandingOrder:
-    return StandingOrder(order_id, fact.order, 1 if state is None else state.version + 1)
+def restore(order_id: int, newest: OrderFact, version: int) -> StandingOrder:
+    return StandingOrder(order_id, newest.order, version)
 
 
 def due_date(frequency: Frequency, first_due: dt.date, number: int) -> dt.date:

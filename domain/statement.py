@@ -67,5 +67,5 @@ def account_of(stream: str) -> int:
     return int(stream.removeprefix("statements-"))
 
 
-def evolve(statements: Statements | None, fact: StatementIssued, account_id: int) -> Statements:
-    return Statements(account_id, fact.number)
+def restore(account_id: int, newest: StatementIssued, _: int) -> Statements:
+    return Statements(account_id, newest.number)

@@ -85,12 +85,9 @@ def stream_of(work_item_id: int) -> str:
     return f"work-item-{work_item_id}"
 
 
-def evolve(item: WorkItem | None, fact: WorkItemFact, work_item_id: int = 0) -> WorkItem:
-    """The item after one more fact. `work_item_id` is needed for the first fact only."""
-    resolution = fact.resolution if isinstance(fact, WorkItemResolved) else None
-    if item is None:
-        return WorkItem(work_item_id, fact.difference, resolution, 1)
-    return WorkItem(item.work_item_id, fact.difference, resolution, item.version + 1)
+def restore(work_item_id: int, newest: WorkItemFact, version: int) -> WorkItem:
+    resolution = newest.resolution if isinstance(newest, WorkItemResolved) else None
+    return WorkItem(work_item_id, newest.difference, resolution, version)
 
 
 # --- Decisions

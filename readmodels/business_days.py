@@ -32,4 +32,4 @@ async def business_days(connection: Connection) -> BusinessDays:
     newest = await business_day_events(connection, limit=1)
     if not newest:
         return NONE_ENDED
-    return restore(newest[0].event.fact, newest[0].originator_version)
+    return restore(0, newest[0].event.fact, newest[0].originator_version)

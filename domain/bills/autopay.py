@@ -104,11 +104,8 @@ def stream_of(autopay_id: int) -> str:
     return f"autopay-{autopay_id}"
 
 
-def evolve(autopay: Autopay | None, fact: AutopayFact, autopay_id: int = 0) -> Autopay:
-    """The rule after one more fact. `autopay_id` is needed for the first fact only."""
-    if autopay is None:
-        return Autopay(autopay_id, fact.rule, 1)
-    return Autopay(autopay.autopay_id, fact.rule, autopay.version + 1)
+def restore(autopay_id: int, newest: AutopayFact, version: int) -> Autopay:
+    return Autopay(autopay_id, newest.rule, version)
 
 
 # --- Decisions

@@ -66,11 +66,8 @@ def stream_of(bill_id: int) -> str:
     return f"bill-{bill_id}"
 
 
-def evolve(bill: Bill | None, fact: BillFact, bill_id: int = 0) -> Bill:
-    """The bill after one more fact. `bill_id` is needed for the first fact only."""
-    if bill is None:
-        return Bill(bill_id, fact.standing, 1)
-    return Bill(bill.bill_id, fact.standing, bill.version + 1)
+def restore(bill_id: int, newest: BillFact, version: int) -> Bill:
+    return Bill(bill_id, newest.standing, version)
 
 
 # --- Decisions

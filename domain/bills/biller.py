@@ -130,11 +130,8 @@ def stream_of(biller_id: int) -> str:
     return f"biller-{biller_id}"
 
 
-def evolve(biller: Biller | None, fact: BillerFact, biller_id: int = 0) -> Biller:
-    """The biller after one more fact. `biller_id` is needed for the first fact only."""
-    if biller is None:
-        return Biller(biller_id, fact.terms, 1)
-    return Biller(biller.biller_id, fact.terms, biller.version + 1)
+def restore(biller_id: int, newest: BillerFact, version: int) -> Biller:
+    return Biller(biller_id, newest.terms, version)
 
 
 # --- Decisions

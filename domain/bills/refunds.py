@@ -7,8 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from domain.account import Account, check_open, evolve, moved
 from domain.account_facts import AccountFact
-from domain.bills.bill import Bill
-from domain.bills.bill import evolve as evolve_bill
+from domain.bills.bill import Bill, restore
 from domain.bills.bill_facts import (
     BillFact,
     Payment,
@@ -227,7 +226,5 @@ def _with_more(
     **change: Any,
 ) -> OnAccount:
     """One more fact of the bill, after these, and none of the account."""
-    after = bill
-    for fact in facts:
-        after = evolve_bill(after, fact)
+    after = restore(bill.bill_id, facts[-1], bill.version + len(facts)) if facts else bill
     return OnAccount([*facts, *changed(after, payment_id, kind, amount=amount, **change)], [])

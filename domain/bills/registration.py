@@ -75,13 +75,8 @@ def stream_of(registration_id: int) -> str:
     return f"registration-{registration_id}"
 
 
-def evolve(
-    registration: Registration | None, fact: RegistrationFact, registration_id: int = 0
-) -> Registration:
-    """The registration after one more fact. `registration_id` is needed for the first fact only."""
-    if registration is None:
-        return Registration(registration_id, fact.link, 1)
-    return Registration(registration.registration_id, fact.link, registration.version + 1)
+def restore(registration_id: int, newest: RegistrationFact, version: int) -> Registration:
+    return Registration(registration_id, newest.link, version)
 
 
 # --- Decisions

@@ -69,8 +69,8 @@ class LossRatePlan(msgspec.Struct, frozen=True):
 NO_LOSS_RATES: Final = LossRatePlan()
 
 
-def evolve(plan: LossRatePlan | None, fact: LossRatesSet) -> LossRatePlan:
-    return LossRatePlan(fact.changes, 1 if plan is None else plan.version + 1)
+def restore(_: int, newest: LossRatesSet, version: int) -> LossRatePlan:
+    return LossRatePlan(newest.changes, version)
 
 
 def rates_on(changes: Sequence[LossRates], date: dt.date) -> LossRates | None:

@@ -59,8 +59,8 @@ def stream_of(index: str) -> str:
     return f"rate-index-{index}"
 
 
-def evolve(state: RateIndex | None, fact: IndexValueSet) -> RateIndex:
-    return RateIndex(fact.values, 1 if state is None else state.version + 1)
+def restore(_: int, newest: IndexValueSet, version: int) -> RateIndex:
+    return RateIndex(newest.values, version)
 
 
 # --- Decisions

@@ -23,6 +23,7 @@ from application.presenting import Outcome, PresentedBill
 from domain.bills.bill import Bill
 from domain.bills.bill_facts import BillFact, BillStatus, PaymentFact, PaymentStatus, Standing
 from domain.bills.bill_refusals import NoAccountToPayFrom
+from domain.bills.biller import Biller
 from domain.bills.biller import stream_of as biller_stream_of
 from domain.bills.recurrence import Recurrence
 from domain.money import decimal_of
@@ -308,10 +309,9 @@ async def written_for(call: Call, command: Command, user_id: int, *account_ids: 
 
 async def biller_name(bank: Bank, biller_id: int) -> str:
     """What a biller that has bills is called now."""
-    newest = await bills.newest_of(bank.reads, biller_stream_of(biller_id))
-    assert newest is not None, f"biller {biller_id} has bills and was never registered"
-    name: str = newest[0].terms.name
-    return name
+    biller = await bills.read_state(bank.reads, biller_stream_of(biller_id))
+    assert isinstance(biller, Biller), f"biller {biller_id} has bills and was never registered"
+    return biller.terms.name
 
 
 def bill_out(bill_id: int, standing: Standing, biller: str, on: dt.date) -> BillOut:

@@ -192,11 +192,11 @@ async def place_for(bank: Bank, actor: Actor, payment_id: int) -> Place:
 
 async def autopay_for(bank: Bank, actor: Actor, autopay_id: int) -> Autopay:
     """The rule of autopay, from the log itself; to a customer whose it is not, it does not exist."""
-    newest = await bills.newest_of(bank.reads, autopay.stream_of(autopay_id))
-    if newest is None or (actor.role == "user" and newest[0].rule.user_id != actor.user_id):
+    state = await bills.read_state(bank.reads, autopay.stream_of(autopay_id))
+    found = autopay.found(state, autopay_id)
+    if actor.role == "user" and found.rule.user_id != actor.user_id:
         raise AutopayNotFound(autopay_id=autopay_id)
-    fact, version = newest
-    return Autopay(autopay_id, fact.rule, version)
+    return found
 
 
 async def registration_for(bank: Bank, actor: Actor, registration_id: int) -> Registration:

@@ -12,9 +12,9 @@ from domain.rate_plans import (
     Rates,
     RatesSet,
     Tier,
-    evolve,
     first_difference,
     rates_on,
+    restore,
     set_rates,
 )
 from domain.refusals import (
@@ -36,7 +36,7 @@ def plan_of(*rates: Rates) -> RatePlan:
     plan = NO_PLAN
     for each in rates:
         (fact,) = set_rates(plan, "savings", "EUR", each)
-        plan = evolve(plan, fact)
+        plan = restore(0, fact, plan.version + 1)
     return plan
 
 

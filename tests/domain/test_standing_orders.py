@@ -43,12 +43,12 @@ def order_of(**changed: Any) -> StandingOrder:
         counterparty="XX",
     )
     (created,) = standing_orders.create(msgspec.structs.replace(order, **changed), WEEKENDS)
-    return standing_orders.evolve(None, created, 7)
+    return standing_orders.restore(7, created, 1)
 
 
 def after(state: StandingOrder, *facts: standing_orders.OrderFact) -> StandingOrder:
     for fact in facts:
-        state = standing_orders.evolve(state, fact, 7)
+        state = standing_orders.restore(7, fact, state.version + 1)
     return state
 
 

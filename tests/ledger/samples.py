@@ -45,7 +45,7 @@ from domain.bills.autopay import (
     AutopayTried,
     Rule,
 )
-from domain.bills.bill import evolve as evolve_bill
+from domain.bills.bill import restore as restore_bill
 from domain.bills.bill_facts import (
     BillCancelled,
     BillDisputed,
@@ -99,7 +99,7 @@ from domain.bills.registration import (
 )
 from domain.business_days import EndBegun, Ended, StepTotals
 from domain.capital import CapitalPaidIn
-from domain.capital import evolve as evolve_capital
+from domain.capital import restore as restore_capital
 from domain.customer import (
     DetailsChanged,
     Erased,
@@ -112,14 +112,14 @@ from domain.customer import (
 )
 from domain.facts import Fact
 from domain.interbank import InterbankSettled
-from domain.interbank import evolve as evolve_interbank
+from domain.interbank import restore as restore_interbank
 from domain.labels import Labelled
 from domain.periods import CloseAsked, Reopened, Sealed, YearEnded
 from domain.periods import Closed as PeriodClosed
 from domain.reconciliation import ReconciliationMade
 from domain.statement import Letterhead, StatementIssued
 from domain.work_items import Difference, WorkItemFact, WorkItemOpened, WorkItemResolved
-from domain.work_items import evolve as evolve_work_item
+from domain.work_items import restore as restore_work_item
 from ledger.bill_posting_rules import entry_for_bill
 from ledger.biller_posting_rules import entry_for_biller
 from ledger.capital_rules import capital_entry
@@ -426,17 +426,17 @@ def _entry(fact: Fact) -> Entry:
     if undone := _UNDONE.get(type(fact)):
         return mirrored(entry_for(undone, "account-456", TERMS))  # type: ignore[arg-type]
     if isinstance(fact, BillFact):
-        return entry_for_bill(fact, evolve_bill(None, fact, 5))
+        return entry_for_bill(fact, restore_bill(5, fact, 1))
     if isinstance(fact, BillerFact):
         return entry_for_biller(fact, "biller-3")
     if isinstance(fact, InterestFact):
         return interest_entry(fact, "interest-456")
     if isinstance(fact, CapitalPaidIn):
-        return capital_entry(fact, evolve_capital(None, fact))
+        return capital_entry(fact, restore_capital(0, fact, 1))
     if isinstance(fact, InterbankSettled):
-        return interbank_entry(fact, evolve_interbank(None, fact))
+        return interbank_entry(fact, restore_interbank(0, fact, 1))
     if isinstance(fact, WorkItemFact):
-        return entry_for_work_item(fact, evolve_work_item(None, fact, 4))
+        return entry_for_work_item(fact, restore_work_item(4, fact, 1))
     return entry_for(fact, "account-456", TERMS) if isinstance(fact, Movement) else ()
 
 

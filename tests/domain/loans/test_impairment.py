@@ -8,7 +8,7 @@ import pytest
 from domain.loans.lateness import stage_of
 from domain.loans.loan_facts import AllowanceChanged
 from domain.loans.loan_refusals import LossRatesTooLate
-from domain.loans.loss_rates import NO_LOSS_RATES, LossRates, evolve, rates_on, set_loss_rates
+from domain.loans.loss_rates import NO_LOSS_RATES, LossRates, rates_on, restore, set_loss_rates
 from domain.loans.products import PRODUCTS
 from domain.loans.restating import Nights, undo
 from domain.refusals import RateOutOfRange, TooManyRates
@@ -151,7 +151,7 @@ def test_a_repayment_told_late_changes_what_was_set_aside_since() -> None:
 def test_a_day_that_was_ended_keeps_its_rates() -> None:
     ended = dt.date(2026, 3, 31)
     (fact,) = set_loss_rates(NO_LOSS_RATES, RATES, None)
-    plan = evolve(None, fact)
+    plan = restore(0, fact, 1)
     other = LossRates(first_day=ended, current=Decimal(2))
 
     with pytest.raises(LossRatesTooLate):
@@ -175,7 +175,7 @@ def test_loss_rates_are_changed_so_often_and_no_more() -> None:
     plan = NO_LOSS_RATES
     for n in range(500):
         (fact,) = set_loss_rates(plan, LossRates(first_day=BEGAN + n * DAY), None)
-        plan = evolve(plan, fact)
+        plan = restore(0, fact, plan.version + 1)
 
     with pytest.raises(TooManyRates):
         set_loss_rates(plan, LossRates(first_day=BEGAN + 500 * DAY), None)
