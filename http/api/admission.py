@@ -11,7 +11,13 @@ from api.call import Bank
 from api.gate import TWICE
 from api.parameters import ID_MAX, check_query
 from api.policy import RULES, Rule, allowed
-from api.rate_limits import PER_PRINCIPAL, admit
+from api.rate_limits import (
+    LOOKS_PER_PRINCIPAL,
+    PER_PRINCIPAL,
+    TooManyToRecord,
+    admit,
+    admit_recorded,
+)
 from api.tokens import TokenRefused
 from api.visibility import check_visible
 from application.commands import Actor
@@ -52,8 +58,19 @@ async def admitted(request: Request[Any, Any, Any]) -> Response[None] | None:
     if actor.role not in rule.roles:
         await _refuse_role(bank, actor, rule, scope)
     if rule.looked_at_by(scope["method"], actor.role):
-        state["look"] = True
+        await _admit_look(bank, actor, state)
     return None
+
+
+async def _admit_look(bank: Bank, actor: Actor, state: dict[str, Any]) -> None:
+    """Mark the call as a look, which is recorded; too many are refused, of which one is recorded now and then."""
+    try:
+        await admit_recorded(bank.sign_in_limits, "looks", actor.user_id, LOOKS_PER_PRINCIPAL)
+    except TooManyToRecord as error:
+        if error.told:
+            state["look"] = True
+        raise
+    state["look"] = True
 
 
 async def _refuse_role(bank: Bank, actor: Actor, rule: Rule, scope: Any) -> None:

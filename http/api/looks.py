@@ -3,7 +3,7 @@
 This is the one place for all routes. The door marks a look by the table of policy; when the answer begins,
 which by then is known, the look is recorded with it, and only when that is committed does the first byte
 go out. Where it cannot be committed the caller is told so, in place of the answer. Calls that were not for
-the role of their caller are recorded in the same way.
+the role of their caller are recorded in the same way, up to so many: then they are too many requests.
 """
 
 import re
@@ -17,6 +17,7 @@ from litestar.types import ASGIApp
 from api.call import Bank, Told
 from api.policy import RULES, VERSIONED
 from api.problems import answer_problem
+from api.rate_limits import DENIALS_PER_PRINCIPAL, TooManyToRecord, admit_recorded
 from application.audit_trail import noted
 from application.commands import Actor
 from domain.access import CallFact, Denied, Looked
@@ -52,21 +53,35 @@ async def recorded(scope: Any, status: int) -> ASGIApp | None:
         return None
     bank: Bank = scope["litestar_app"].state["bank"]
     actor: Actor = state["actor"]
-    fact = _fact(bank, scope, Looked if looked else Denied, _outcome(status, problem))
+    instead: Told | None = None
+    try:
+        if not looked:
+            await admit_recorded(
+                bank.sign_in_limits, "denials", actor.user_id, DENIALS_PER_PRINCIPAL
+            )
+    except TooManyToRecord as error:
+        instead = _problem(scope, error)
+        if not error.told:
+            return instead
+    fact = _fact(bank, scope, Looked if looked else Denied, _outcome(status, state.get("problem")))
     try:
         answer = await bank.writer.submit(noted(actor.name, lambda _: fact))
     except Exception as error:  # noqa: BLE001 - whatever it is: nothing is shown that is not recorded
-        response = answer_problem(Request(scope), error)
-        headers = [(n.lower().encode(), v.encode()) for n, v in response.headers.items()]
-        return Told(
-            response.status_code or 500,
-            response.content,
-            headers,
-            media_type=str(response.media_type).encode(),
-        )
+        return _problem(scope, error)
     if answer.position is not None:
         bank.own_writes.noted(answer.position)
-    return None
+    return instead
+
+
+def _problem(scope: Any, error: Exception) -> Told:
+    response = answer_problem(Request(scope), error)
+    headers = [(n.lower().encode(), v.encode()) for n, v in response.headers.items()]
+    return Told(
+        response.status_code or 500,
+        response.content,
+        headers,
+        media_type=str(response.media_type).encode(),
+    )
 
 
 def _fact(bank: Bank, scope: Any, kind: type[CallFact], outcome: str) -> CallFact:

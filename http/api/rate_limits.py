@@ -39,8 +39,22 @@ class TooManyRequests(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
+class TooManyToRecord(TooManyRequests):
+    """The audit trail has enough of this caller's calls. `told` is whether this one stands there still."""
+
+    def __init__(self, retry_after_seconds: int, *, told: bool) -> None:
+        super().__init__(retry_after_seconds)
+        self.told = told
+
+
 # Wide enough for any honest client, also one that measures how fast the bank is.
 PER_PRINCIPAL: Final = Rate(burst=100_000, seconds=10)
+# What is recorded of a call is recorded for ever. No member of staff looks so often, and nobody honest is
+# told so often that a call is not for the role.
+LOOKS_PER_PRINCIPAL: Final = Rate(burst=600, seconds=60)
+DENIALS_PER_PRINCIPAL: Final = Rate(burst=100, seconds=600)
+# Of those that are turned away for it.
+EXCESSES_PER_PRINCIPAL: Final = Rate(burst=1, seconds=60)
 # A name may be tried from everywhere at this rate, whatever the number of clients (NIST: at most 100).
 SIGN_INS_PER_ACCOUNT: Final = Rate(burst=100, seconds=3600)
 SIGN_INS_PER_CLIENT: Final = Rate(burst=1_000, seconds=60)
@@ -65,6 +79,14 @@ async def admit(limits: RateLimits, key: str, rate: Rate) -> None:
     verdict = await limits.take(key, rate)
     if not verdict.allowed:
         raise TooManyRequests(verdict.retry_after_seconds)
+
+
+async def admit_recorded(limits: RateLimits, kind: str, principal: int, rate: Rate) -> None:
+    """Before a call is recorded; raises `TooManyToRecord` when the principal has used up the rate."""
+    verdict = await limits.take(f"{kind} of {principal}", rate)
+    if not verdict.allowed:
+        excess = await limits.take(f"{kind} too many of {principal}", EXCESSES_PER_PRINCIPAL)
+        raise TooManyToRecord(verdict.retry_after_seconds, told=excess.allowed)
 
 
 async def admit_sign_in(limits: RateLimits, *, username_key: str, client: str) -> bool:

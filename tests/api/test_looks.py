@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from api.policy import POLICY
+from api.rate_limits import DENIALS_PER_PRINCIPAL, LOOKS_PER_PRINCIPAL, Rate
 from domain.access import CallFact, Denied, Looked
 from ledger.journal import Recorded
 from tests.api.test_policy import SIGNED_IN_ROUTES, STAFF, Cast
@@ -274,3 +275,45 @@ def test_where_it_cannot_be_recorded_not_a_byte_of_it_is_shown(cast: Cast, role:
     assert reader.get(path).json()["balance"] == 1234.56
     (look,) = calls_since(cast.api, before)
     assert look.event.fact.subjects == (f"account-{account_id}",)
+
+
+def test_who_is_denied_too_often_is_turned_away_and_only_the_first_of_that_is_recorded(
+    cast: Cast,
+) -> None:
+    mallory, before = cast.api.person(), head(cast.api)
+    more = 25
+
+    tries = [mallory.get("/audit/accesses") for _ in range(DENIALS_PER_PRINCIPAL.burst + more)]
+
+    denied = [recorded.event.fact for recorded in calls_since(cast.api, before)]
+    codes = [answer.json()["code"] for answer in tries]
+    let_through = codes.index("too-many-requests")
+    # One more may come through in the meantime.
+    assert DENIALS_PER_PRINCIPAL.burst <= let_through <= DENIALS_PER_PRINCIPAL.burst + 5
+    assert {answer.status_code for answer in tries[let_through:]} <= {429, 403}
+    assert codes.count("too-many-requests") >= more - 10
+    assert [fact.outcome for fact in denied].count("too-many-requests") == 1
+    assert len(denied) == codes.count("not-permitted") + 1
+    assert all(isinstance(fact, Denied) for fact in denied)
+    refused = tries[let_through]
+    assert 0 < int(refused.headers["retry-after"]) <= 6
+    assert refused.headers["content-length"] == str(len(refused.content))
+    # What is for the role is answered as ever.
+    assert mallory.get("/profile").status_code == 200
+
+
+def test_who_looks_too_often_sees_nothing_more_and_only_the_first_of_that_is_recorded(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.admission.LOOKS_PER_PRINCIPAL", Rate(burst=8, seconds=800))
+    account_id = cast.api.account(cast.owner)
+    curious, before = cast.api.person("teller"), head(cast.api)
+
+    tries = [curious.get(f"/accounts/{account_id}/balance") for _ in range(20)]
+
+    looks = [recorded.event.fact for recorded in calls_since(cast.api, before)]
+    assert [answer.status_code for answer in tries] == [200] * 8 + [429] * 12
+    assert [fact.outcome for fact in looks] == ["answered"] * 8 + ["too-many-requests"]
+    assert looks[-1].subjects == (f"account-{account_id}",)
+    assert cast.owner.get(f"/accounts/{account_id}/balance").status_code == 200
+    assert LOOKS_PER_PRINCIPAL.burst >= 500, "no member of staff is slowed"
