@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, Final
@@ -243,11 +244,7 @@ def statement_of_account_1(position: int = 5) -> dict[str, Any]:
 
 def two_decimals(statement: dict[str, Any]) -> bytes:
     """As JSON whose amounts have two decimals each."""
-    text = compact(statement).decode()
-    for amount in ("0.0", "100.0", "25.0", "75.0", "10.0", "85.0", "65.0", "90.0", "-25.0", "50.0"):
-        for end in (",", "}"):
-            text = text.replace(f":{amount}{end}", f":{amount}0{end}")
-    return text.encode()
+    return re.sub(r":(-?\d+\.\d)(?=[,}])", r":\g<1>0", compact(statement).decode()).encode()
 
 
 def false_forms(raw: bytes) -> dict[str, tuple[bytes, str]]:

@@ -68,3 +68,13 @@ def test_the_checkpoint_is_signed_by_the_two_keys_written(written: dict[str, Any
     theirs = daybook_verify.read_keys(written["keys"])
     told = daybook_verify.read_checkpoint(written["note"], theirs, theirs)
     assert (told["size"], told["root"]) == (checkpoint.size, checkpoint.root)
+
+
+def test_the_kinds_and_decimals_of_statements_are_those_written() -> None:
+    (kinds,) = re.findall(r"```kinds\n(.*?)```", PAGE, re.DOTALL)
+    lines = re.sub(r"\n +", " ", kinds).splitlines()
+    by_tag = {f"{tag}.1": line.split()[0] for line in lines for tag in line.split()[1:]}
+
+    assert by_tag == daybook_verify.KINDS
+    for codes in daybook_verify.DECIMALS.values():
+        assert codes in " ".join(PAGE.split())

@@ -22,16 +22,12 @@ from tests.evidence.made_logs import (
     MadeLog,
     cash,
     compact,
-    false_forms,
     received,
     record,
     sent,
     small_bank,
-    statement_of_account_1,
-    two_decimals,
     with_records,
     with_seal,
-    with_statement,
 )
 
 ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -493,11 +489,6 @@ def figure_cases() -> list[Case]:
         [1010, None, "C", 9, "EUR"],
     )
     others = [[1010, "EUR", 10001, 0], *TRIAL_BALANCE[1:]]
-    statement = two_decimals(statement_of_account_1())
-    earlier = two_decimals(statement_of_account_1(4))
-    less = two_decimals(statement_of_account_1(3))
-    elsewhere = two_decimals({**statement_of_account_1(), "root": "ab" * 32})
-    nowhere = two_decimals({**statement_of_account_1(), "root": "x"})
     return [
         signed("money stays in transit", half, (None, "leaves -1 EUR in transit")),
         signed("money stays in transit between two transactions", gone_on, (7, "in transit")),
@@ -512,17 +503,6 @@ def figure_cases() -> list[Case]:
         signed("a seal on an earlier position", with_seal(TRIAL_BALANCE, known_at=4), (6, "is not that of the log")),
         signed("a seal with another hash", with_seal(TRIAL_BALANCE, sha="0" * 64), (6, "has not the hash")),
         signed("a seal of no month", small_bank().add("ledger-periods", "period.sealed.1", {"period": "2024-13", "known_at": 5}), (6, "not of its form")),
-        signed("a statement", with_statement(statement), statements=[statement], report={"issued_statements": 1, "compared_statements": 1}),
-        signed("a statement nobody holds", with_statement(statement), report={"compared_statements": 0}),
-        signed("a statement that was not issued", small_bank(), (None, "has not issued"), statements=[statement]),
-        signed("a statement of another account", with_statement(statement, stream="statements-2"), (None, "not the one that was issued"), statements=[statement]),
-        *_false_statements(),
-        signed("a statement as it was known", with_statement(earlier, known_at=4), statements=[earlier]),
-        signed("a statement that stands on less", with_statement(less, known_at=3), (None, "not the entries"), statements=[less]),
-        signed("a statement of another position", with_statement(statement, known_at=4), (None, "does not stand on this log"), statements=[statement]),
-        signed("a statement on another log", with_statement(elsewhere), (None, "does not stand on this log"), statements=[elsewhere]),
-        signed("a statement on no log", with_statement(nowhere), (None, "on which log it stands"), statements=[nowhere]),
-        signed("what is no statement", small_bank(), (None, "not the JSON"), statements=[b"[]"]),
     ]  # fmt: skip
 
 
@@ -564,31 +544,4 @@ def command_cases() -> list[Case]:
         told("a record in another form", [compact(records[0]).replace(b":3,", b": 3,")], (None, form)),
         told("a status that is none", [{**records[0], "status": "201"}], (None, form)),
         told("a position in words", [{**records[0], "position": "3"}], (None, form)),
-    ]  # fmt: skip
-
-
-def _false_statements() -> list[Case]:
-    def told(name: str, why: str, change: Callable[[dict[str, Any]], Any]) -> Case:
-        statement = statement_of_account_1()
-        change(statement)
-        raw = two_decimals(statement)
-        return signed(name, with_statement(raw), (None, why), statements=[raw])
-
-    def entry(name: str, field: str, value: Any) -> Case:
-        return told(name, "not the entries", lambda s: s["entries"][1].update({field: value}))
-
-    said_otherwise = false_forms(two_decimals(statement_of_account_1()))
-    return [
-        *(signed(name, with_statement(raw), (None, why), statements=[raw]) for name, (raw, why) in said_otherwise.items()),
-        told("an account in words", "not the JSON of one", lambda s: s["account"].update(account_id="1")),
-        told("another opening balance", "opens with", lambda s: s.update(opening_balance=10.0)),
-        told("another closing balance", "closes with", lambda s: s.update(closing_balance=85.0)),
-        told("an entry left out", "not the entries", lambda s: s["entries"].pop()),
-        told("another number", "not the one that was issued", lambda s: s.update(number=2)),
-        told("another period", "opens with", lambda s: s.update(booked_from="2024-03-02")),
-        entry("another amount", "amount", 10.0),
-        entry("another side", "side", "credit"),
-        entry("another balance", "balance", 65.0),
-        entry("another day", "booking_date", "2024-03-02"),
-        entry("another position", "position", 5),
     ]  # fmt: skip
