@@ -67,7 +67,8 @@ class AccessOut(msgspec.Struct, kw_only=True):
 
     `call` is a route, a command, or what else was tried. A filter shown as `…` was a text, which is not
     kept. `origin` is a keyed digest of the address: the same address has the same. From where somebody
-    signed in is under that person's key, and in the person's own export.
+    signed in is under that person's key, and in the person's own export. `request_id` is ours, and no two
+    calls have the same; behind a slash stands the `X-Request-Id` that the caller sent with it.
     """
 
     position: int

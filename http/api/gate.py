@@ -21,16 +21,19 @@ from api.metrics import Metrics
 SLOW_SECONDS: Final = 1.0
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NO_FRAMING: Final = b"default-src 'none'; frame-ancestors 'none'"
-_OURS: Final = (b"x-request-id", b"cache-control")  # a problem may bring them along
+_OURS: Final = (b"cache-control",)  # a problem may bring it along
 _PAGES: Final = "/schema"
 
 _log = structlog.get_logger("daybook.http")
 
 
 class Arrival(msgspec.Struct):
-    """What a request brought along, beside its path and body. A header that came twice is `TWICE`."""
+    """What a request brought along, beside its path and body. A header that came twice is `TWICE`.
 
-    request_id: str
+    `named` is what the caller calls the request, where that is plain.
+    """
+
+    named: str | None = None
     authorization: bytes | None = None
     idempotency_key: bytes | None = None
 
@@ -66,8 +69,12 @@ class Gate:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        arrival = self._arrival(scope)
-        request_id = arrival.request_id
+        arrival = _arrival(scope)
+        # In the log, in problems and in evidence the id is ours, and no two calls have the same. What the
+        # caller named it, which may be what another did, stands behind a slash, of which neither has one.
+        ours = f"{self._prefix}-{next(self._numbers):x}"
+        request_id = ours if arrival.named is None else f"{ours}/{arrival.named}"
+        echoed = (b"x-request-id", (arrival.named or ours).encode())
         if scope["method"] == "HEAD":
             # Answered as the reading that it is, look and all; the server leaves the body out. The server's
             # own scope, by which it knows that, stays as it is.
@@ -93,7 +100,7 @@ class Gate:
                     own = [(name, value) for name, value in own if name not in _OURS]
                 message["headers"] = [
                     *own,
-                    (b"x-request-id", request_id.encode()),
+                    echoed,
                     *(self._always if page else self._data),
                 ]
             if not withheld:
@@ -115,13 +122,14 @@ class Gate:
                     seconds=round(seconds, 4),
                 )
 
-    def _arrival(self, scope: Any) -> Arrival:
-        request_id = authorization = key = None
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorization = value if authorization is None else TWICE
-            elif name == b"idempotency-key":
-                key = value if key is None else TWICE
-            elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-                request_id = value.decode()
-        return Arrival(request_id or f"{self._prefix}-{next(self._numbers):x}", authorization, key)
+
+def _arrival(scope: Any) -> Arrival:
+    named = authorization = key = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            authorization = value if authorization is None else TWICE
+        elif name == b"idempotency-key":
+            key = value if key is None else TWICE
+        elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            named = value.decode()
+    return Arrival(named, authorization, key)

@@ -5,7 +5,6 @@ mistake of ours: it is answered 500 with the id of the request, and logged in fu
 """
 
 import logging
-import re
 import uuid
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -221,7 +220,6 @@ _SPEAKING: Final = (
     *GATEWAY_SPEAKING,
     *AUDIT_SPEAKING,
 )
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def problem_response(
@@ -249,7 +247,7 @@ def problem_response(
         errors=list(errors),
         figures={name: _shown(value) for name, value in (figures or {}).items()},
     )
-    all_headers = {"X-Request-Id": request_id, "Cache-Control": "no-store", **(headers or {})}
+    all_headers = {"Cache-Control": "no-store", **(headers or {})}
     if status == 401:
         all_headers.setdefault("WWW-Authenticate", _challenge(connection))
     if status in (429, 503):
@@ -349,12 +347,9 @@ def problem_specs(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 def request_id_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """The id of the request: the client's `X-Request-Id` if it is a plain one, else a fresh one."""
+    """The id that the gate gave the request, and a fresh one where there is no gate."""
     state = connection.scope.setdefault("state", {})
-    if "request_id" not in state:
-        given = connection.headers.get("x-request-id", "")
-        state["request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    return str(state["request_id"])
+    return str(state.setdefault("request_id", uuid.uuid4().hex))
 
 
 def _detail_of(error: Exception, title: str) -> str:

@@ -216,30 +216,21 @@ def test_every_type_of_problem_is_one_problem_with_a_title() -> None:
 
 
 def test_a_refusal_carries_its_figures(client: TestClient[Litestar]) -> None:
-    answer = client.get("/fail/funds", headers={"X-Request-Id": "abc-1"})
+    answer = client.get("/fail/funds")
 
     assert answer.status_code == 409
-    assert answer.json() == {
+    problem = answer.json()
+    assert re.fullmatch("urn:daybook:request:[0-9a-f]{32}", problem.pop("instance"))
+    assert problem == {
         "type": "/problems/insufficient-funds",
         "title": "Insufficient funds",
         "status": 409,
         "detail": "Account 7 has 1.50 available; 2.00 was asked for.",
-        "instance": "urn:daybook:request:abc-1",
         "code": "insufficient-funds",
         "figures": {"account_id": 7, "available": 1.5, "requested": "2.00"},
     }
     assert b'"available":1.50' in answer.content
-    assert answer.headers["x-request-id"] == "abc-1"
     assert answer.headers["cache-control"] == "no-store"
-
-
-@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "a\u00e9", '"><script>'])
-def test_a_request_id_that_is_not_plain_is_replaced(
-    client: TestClient[Litestar], given: str
-) -> None:
-    answer = client.get("/fail/none", headers={b"X-Request-Id": given.encode()})
-
-    assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
 
 
 @pytest.mark.parametrize(
@@ -276,12 +267,12 @@ def test_a_mistake_of_ours_says_nothing_and_logs_everything(
     client: TestClient[Litestar], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
-        answer = client.get(f"/fail/{name}", headers={"X-Request-Id": "find-me"})
+        answer = client.get(f"/fail/{name}")
 
     assert answer.status_code == 500
     assert not re.search(r"hunter2|bank\.py|SELECT|Error|Traceback", answer.text)
     assert re.search(r"hunter2|SELECT", caplog.text)
-    assert "find-me" in caplog.text
+    assert answer.json()["instance"].rpartition(":")[2] in caplog.text
 
 
 def test_a_wrong_parameter_is_named_and_no_address_shown(client: TestClient[Litestar]) -> None:

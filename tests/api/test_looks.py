@@ -1,5 +1,6 @@
 """Looks: every reading of what is a customer's by staff is one event, and is not answered without it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,7 +83,8 @@ def check_recorded(recorded: Recorded, answer: httpx.Response, actor: str, route
     fact = event.fact
     assert isinstance(fact, CallFact)
     assert (recorded.originator_id, event.actor, event.entry) == ("audit-trail", actor, ())
-    assert (fact.route, fact.request_id) == (f"GET {route}", REQUEST["X-Request-Id"])
+    assert fact.route == f"GET {route}"
+    assert re.fullmatch(f"[0-9a-f-]+/{REQUEST['X-Request-Id']}", fact.request_id)
     assert len(fact.session) == 36
     assert len(fact.origin) == 16
     if f"{{{subject}_id}}" in route:
@@ -317,3 +319,19 @@ def test_who_looks_too_often_sees_nothing_more_and_only_the_first_of_that_is_rec
     assert looks[-1].subjects == (f"account-{account_id}",)
     assert cast.owner.get(f"/accounts/{account_id}/balance").status_code == 200
     assert LOOKS_PER_PRINCIPAL.burst >= 500, "no member of staff is slowed"
+
+
+def test_two_calls_that_their_caller_calls_the_same_are_told_apart_in_the_trail(cast: Cast) -> None:
+    account_id, teller, before = cast.api.account(cast.owner), cast.staff["teller"], head(cast.api)
+    path = f"/accounts/{account_id}/balance"
+
+    answers = [teller.client.get(path, headers=REQUEST) for _ in range(2)]
+    refused = cast.owner.client.post(
+        f"/accounts/{account_id}/withdraw", json={"amount": 1000}, headers=REQUEST
+    )
+
+    log = read_log(cast.api.conninfo, after=before)
+    ids = [recorded.event.fact.request_id.split("/") for recorded in log]
+    assert [a.headers["x-request-id"] for a in (*answers, refused)] == ["a-look"] * 3
+    assert [theirs for _, theirs in ids] == ["a-look"] * 3
+    assert len({ours for ours, _ in ids}) == 3

@@ -228,15 +228,30 @@ def test_nothing_internal_leaks_from_an_answer(api: RunningApi, holder: Person) 
         assert not any(word in answer.text for word in ("Traceback", "psycopg", "SELECT", ".py"))
 
 
-def test_the_id_of_a_request_is_the_clients_if_it_is_a_plain_one(
+@pytest.mark.parametrize("odd", ["", "a b", "x" * 65, "a\u00e9", '"><script>', "a/b"])
+def test_what_a_client_calls_its_request_is_told_back_if_it_is_plain(
+    api: RunningApi, odd: str
+) -> None:
+    named = api.anyone.get("/health/live", headers={"X-Request-Id": "abc-1.2_3"})
+    ours = api.anyone.get("/health/live", headers={b"X-Request-Id": odd.encode()})
+
+    assert named.headers["x-request-id"] == "abc-1.2_3"
+    assert re.fullmatch("[0-9a-f]{8}-[0-9a-f]+-[0-9a-f]+", ours.headers["x-request-id"])
+
+
+def test_the_id_of_a_request_is_ours_whatever_its_client_calls_it(
     api: RunningApi, holder: Person
 ) -> None:
-    plain = api.anyone.get("/health/live", headers={"X-Request-Id": "abc-1.2_3"})
-    odd = api.anyone.get("/health/live", headers={"X-Request-Id": "a b<script>"})
+    ours = holder.get("/accounts/999999/balance").headers["x-request-id"]
+    named = [
+        holder.client.get("/accounts/999999/balance", headers={"X-Request-Id": ours}).json()
+        for _ in range(2)
+    ]
 
-    assert plain.headers["x-request-id"] == "abc-1.2_3"
-    assert odd.headers["x-request-id"] != "a b<script>"
-    assert odd.headers["x-request-id"]
+    ids = [problem["instance"].removeprefix("urn:daybook:request:") for problem in named]
+    first, second = (each.split("/") for each in ids)
+    assert [first[1:], second[1:]] == [[ours], [ours]]
+    assert len({ours, first[0], second[0]}) == 3
 
 
 def test_a_client_that_hangs_up_while_it_pays_leaves_one_payment(
