@@ -104,7 +104,7 @@ class Head(msgspec.Struct, frozen=True):
 ORIGIN: Final = Head(0, dt.datetime(1970, 1, 1, tzinfo=dt.UTC), b"")
 
 
-class KnownCommand(msgspec.Struct, frozen=True):
+class KnownCommand(msgspec.Struct, frozen=True, gc=False):
     """A command that was answered before."""
 
     request: bytes

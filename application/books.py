@@ -28,7 +28,7 @@ from ledger.journal import Entry
 from ledger.posting_rules import entry_for
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What the caller is told, byte for byte, now and whenever the same key comes again."""
 
     status: int
@@ -37,7 +37,7 @@ class Answer(msgspec.Struct, frozen=True):
     replayed: bool = False
 
 
-class Draft(msgspec.Struct, frozen=True):
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A fact of a stream with its entry, not yet in the log; `state` is the stream's after it."""
 
     stream: str

@@ -64,7 +64,7 @@ from domain.refusals import (
 # --- State
 
 
-class Account(msgspec.Struct, frozen=True):
+class Account(msgspec.Struct, frozen=True, gc=False):
     """An account that was opened, after `version` events. `None` stands for one that was not."""
 
     account_id: int

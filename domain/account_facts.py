@@ -21,14 +21,14 @@ Status: TypeAlias = Literal["active", "frozen", "dormant", "closed"]
 ACCOUNT_TYPES: tuple[AccountType, ...] = ("checking", "savings")
 
 
-class Holder(msgspec.Struct, frozen=True, array_like=True):
+class Holder(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A customer and what the customer is to the account: its owner, or authorised to use it."""
 
     user_id: int
     right: Right
 
 
-class Hold(msgspec.Struct, frozen=True, array_like=True):
+class Hold(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Funds reserved: `amount` minor units, until `expires_at` where that is given.
 
     `counterparty` is who is paid when it is settled, `description` what for.
@@ -41,7 +41,7 @@ class Hold(msgspec.Struct, frozen=True, array_like=True):
     description: str | None = None
 
 
-class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """All that is agreed about an account, apart from the money on it."""
 
     account_type: AccountType

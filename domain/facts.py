@@ -13,8 +13,12 @@ FACTS: dict[str, type["Fact"]] = {}
 FactClass = TypeVar("FactClass", bound="type[Fact]")
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that happened to an aggregate, in the past tense."""
+class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Something that happened to an aggregate, in the past tense.
+
+    `gc=False`, here and at other values of which there are many: what is frozen and made of values stands
+    in no cycle, so the collector of garbage need not keep count of it.
+    """
 
     TAG: ClassVar[str] = ""
 

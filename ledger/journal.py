@@ -38,7 +38,7 @@ from ledger.chart_of_accounts import CHART, Side
 F = TypeVar("F", bound=Fact)
 
 
-class Posting(msgspec.Struct, frozen=True, array_like=True):
+class Posting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One line of a journal entry. `amount` is minor units, above zero; the side says which way.
 
     `sub_account` is the stream of the customer account, or of the biller, within an account that has
@@ -98,7 +98,9 @@ def scaled(entry: Entry, amount: int) -> Entry:
     return entry_of(*(msgspec.structs.replace(posting, amount=amount) for posting in entry))
 
 
-class JournalEvent(msgspec.Struct, Generic[F], frozen=True, kw_only=True, omit_defaults=True):
+class JournalEvent(
+    msgspec.Struct, Generic[F], frozen=True, kw_only=True, omit_defaults=True, gc=False
+):
     """A business fact with its entry, its dates, and who asked for it.
 
     The transaction id is the position of the transaction's first event. `recorded_at` is assigned by
@@ -123,7 +125,7 @@ class JournalEvent(msgspec.Struct, Generic[F], frozen=True, kw_only=True, omit_d
     command_hash: str | None = None
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """A journal event in its place: the version in its stream, the position in the log.
 
     The two `originator` names are what the event store library calls stream and version.
