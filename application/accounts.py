@@ -57,8 +57,7 @@ def open_account(
     claim = f"account-reference/{reference}"
 
     def decide(books: Books) -> list[Transaction]:
-        stranger = ask.actor.role == "user" and ask.actor.user_id != user_id
-        if stranger:
+        if not ask.actor.may_act_for(user_id):
             raise CustomerNotFound(user_id=user_id)
         parties = [books.customer(party) for party in (user_id, *authorised)]
         check_text("reference", reference)

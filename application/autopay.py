@@ -14,9 +14,11 @@ from application.commands import (
     Ask,
     Details,
     account_for,
+    account_held_by,
     canonical,
     check_text,
     late_streams,
+    note,
     transaction,
 )
 from application.payment_places import Place
@@ -37,7 +39,7 @@ from domain.bills.autopay import (
 )
 from domain.bills.bill_refusals import AutopayNotFound, CurrencyNotAccepted
 from domain.money import minor_units_of
-from domain.refusals import AccountNotFound, CurrencyMismatch, Refused
+from domain.refusals import CurrencyMismatch, Refused
 
 
 class WantedRule(NamedTuple):
@@ -70,9 +72,8 @@ def set_up(ask: Ask, autopay_id: int, wanted: WantedRule) -> Command:
 
     def decide(books: Books) -> list[Transaction]:
         for account_id in wanted.account_ids:
-            account = account_for(books, ask.actor, account_id)
-            if all(holder.user_id != wanted.user_id for holder in account.terms.holders):
-                raise AccountNotFound(account_id=account_id)
+            account_for(books, ask.actor, account_id)
+            account_held_by(books, wanted.user_id, account_id)
         biller = biller_in(books, wanted.biller_id)
         check_text("reference", wanted.reference)
         currency = books.account(wanted.account_id).terms.currency
@@ -86,9 +87,7 @@ def set_up(ask: Ask, autopay_id: int, wanted: WantedRule) -> Command:
             other = books.account(account_id).terms.currency
             if other != currency:
                 raise CurrencyMismatch(account_id=account_id, currency=other, other=currency)
-        posted = transaction(ask.actor, NO_DETAILS, books)
-        books.add(posted, stream_of(autopay_id), facts)
-        return [posted]
+        return note(ask, books, stream_of(autopay_id), facts)
 
     said = {name: value for name, value in wanted._asdict().items() if value is not None}
     for name in {"amount", "cap"} & said.keys():
@@ -99,20 +98,11 @@ def set_up(ask: Ask, autopay_id: int, wanted: WantedRule) -> Command:
 
 
 def _rule(wanted: WantedRule, currency: str) -> Rule:
-    return Rule(
-        user_id=wanted.user_id,
-        biller_id=wanted.biller_id,
-        account_id=wanted.account_id,
-        currency=currency,
-        reference=wanted.reference,
-        fallback_account_id=wanted.fallback_account_id,
-        mode=wanted.mode,
-        amount=0 if wanted.amount is None else minor_units_of(wanted.amount, currency),
-        cap=None if wanted.cap is None else minor_units_of(wanted.cap, currency),
-        lead_days=wanted.lead_days,
-        retry_days=wanted.retry_days,
-        failures_max=wanted.failures_max,
-    )
+    amounts = {
+        "amount": 0 if wanted.amount is None else minor_units_of(wanted.amount, currency),
+        "cap": None if wanted.cap is None else minor_units_of(wanted.cap, currency),
+    }
+    return Rule(**{**wanted._asdict(), **amounts, "currency": currency})
 
 
 def stop(ask: Ask, autopay_id: int) -> Command:
@@ -193,15 +183,13 @@ def _kept(
 
 
 def _autopay_in(books: Books, autopay_id: int) -> Autopay:
-    state = books.state(stream_of(autopay_id))
-    assert state is None or isinstance(state, Autopay)
-    return autopays.found(state, autopay_id)
+    return autopays.found(books.state(stream_of(autopay_id)), autopay_id)
 
 
 def _own_rule(books: Books, actor: Actor, autopay_id: int) -> Autopay:
     """The rule, for one who may see it; to a stranger it does not exist."""
     autopay = _autopay_in(books, autopay_id)
-    if actor.role == "user" and actor.user_id != autopay.rule.user_id:
+    if not actor.may_act_for(autopay.rule.user_id):
         raise AutopayNotFound(autopay_id=autopay_id)
     return autopay
 
@@ -213,9 +201,7 @@ def _change(
 
     def decide(books: Books) -> list[Transaction]:
         autopay = _own_rule(books, ask.actor, autopay_id)
-        posted = transaction(ask.actor, NO_DETAILS, books)
-        books.add(posted, stream_of(autopay_id), decision(autopay))
-        return [posted] if posted.drafts else []
+        return note(ask, books, stream_of(autopay_id), decision(autopay))
 
     request = {"call": f"bills/autopay/{call}", "autopay_id": autopay_id}
     return ask.command(request, (stream_of(autopay_id),), decide)

@@ -18,9 +18,10 @@ from application.commands import (
     Ask,
     Details,
     account_for,
+    account_held_by,
     canonical,
     check_text,
-    transaction,
+    note,
 )
 from application.outbox import PaymentOrder, sent_later
 from application.payment_places import (
@@ -43,7 +44,7 @@ from domain.bills.bill_refusals import BillNotFound
 from domain.bills.biller import BillerTerms, fee_of
 from domain.holds import expire_holds, place_hold
 from domain.money import minor_units_of
-from domain.refusals import AccountNotFound, CurrencyMismatch
+from domain.refusals import CurrencyMismatch
 
 # --- Paying
 
@@ -106,8 +107,7 @@ def pay(books: Books, ask: Ask, paying: Paying) -> list[Transaction]:
     place = paying.place
     bill, biller = bill_in(books, place.bill_id), biller_in(books, place.biller_id)
     account, terms = account_for(books, ask.actor, place.account_id), biller.terms
-    if all(holder.user_id != bill.standing.user_id for holder in account.terms.holders):
-        raise AccountNotFound(account_id=place.account_id)
+    account_held_by(books, bill.standing.user_id, place.account_id)
     posted = transaction_for(ask.actor, books, bill, terms, paying.details)
     payment = _payment_of(paying, terms, bill.standing.currency)
     hold = Hold(payment.hold_id, payment.amount + payment.fee, None, terms.name, posted.description)
@@ -256,9 +256,7 @@ def _on_bill(
 ) -> Command:
     def decide(books: Books) -> list[Transaction]:
         check_text("gateway_reference", gateway_reference)
-        posted = transaction(ask.actor, NO_DETAILS, books)
         facts = decision(bill_in(books, place.bill_id))
-        books.add(posted, bills.stream_of(place.bill_id), facts)
-        return [posted] if posted.drafts else []
+        return note(ask, books, bills.stream_of(place.bill_id), facts)
 
     return payment_command(ask, call, place, decide, gateway_reference=gateway_reference)

@@ -57,16 +57,12 @@ async def next_id(pool: Pool, sequence: Sequence_) -> int:
 
 def biller_in(books: Books, biller_id: int) -> Biller:
     """The biller; one that was never registered is refused as not found."""
-    state = books.state(stream_of(biller_id))
-    assert state is None or isinstance(state, Biller)
-    return billers.found(state, biller_id)
+    return billers.found(books.state(stream_of(biller_id)), biller_id)
 
 
 def bill_in(books: Books, bill_id: int) -> Bill:
     """The bill; one that was never presented is refused as not found."""
-    state = books.state(bill_stream_of(bill_id))
-    assert state is None or isinstance(state, Bill)
-    return found(state, bill_id)
+    return found(books.state(bill_stream_of(bill_id)), bill_id)
 
 
 def add_to_biller(

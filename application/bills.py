@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, Final
 
 from application.billers import bill_in, biller_in
 from application.books import Books, Command, Transaction
@@ -13,10 +12,11 @@ from application.commands import (
     Details,
     check_text,
     late_streams,
+    note,
     transaction,
 )
-from application.pools import Pool, borrowed
-from application.state_cache import restore
+from application.log_reads import read_state
+from application.pools import Pool
 from domain.bills import bill as bills
 from domain.bills import biller as billers
 from domain.bills.bill import Bill, stream_of
@@ -24,22 +24,10 @@ from domain.bills.bill_facts import BillFact
 from domain.bills.bill_refusals import BillNotFound
 from domain.refusals import NotPermitted
 
-NEWEST: Final = """
-    SELECT originator_id, originator_version, topic, state FROM daybook_events
-     WHERE originator_id = %s ORDER BY originator_version DESC LIMIT 1
-"""
-
 
 async def read_bill(pool: Pool, bill_id: int) -> Bill:
     """The bill as the log has it now, so never late. One that there is not is refused."""
     return bills.found(await read_state(pool, stream_of(bill_id)), bill_id)
-
-
-async def read_state(pool: Pool, stream: str) -> Any:
-    """The state of a stream whose newest fact says all, from the log itself; None where it is empty."""
-    async with borrowed(pool) as connection:
-        row = await (await connection.execute(NEWEST, (stream,), binary=True)).fetchone()
-    return None if row is None else restore(*row)
 
 
 def cancel_bill(ask: Ask, bill_id: int, reason: str | None) -> Command:
@@ -85,13 +73,9 @@ def add_late_fee(
 def own_bill(books: Books, actor: Actor, bill_id: int) -> Bill:
     """The bill, for one who may see it; to a stranger it does not exist."""
     bill = bill_in(books, bill_id)
-    if not may_act_for(actor, bill.standing.user_id):
+    if not actor.may_act_for(bill.standing.user_id):
         raise BillNotFound(bill_id=bill_id)
     return bill
-
-
-def may_act_for(actor: Actor, user_id: int) -> bool:
-    return actor.role != "user" or actor.user_id == user_id
 
 
 def _change(
@@ -106,10 +90,7 @@ def _change(
     def decide(books: Books) -> list[Transaction]:
         bill = own_bill(books, ask.actor, bill_id)
         check_text("reason", reason)
-        posted = transaction(ask.actor, NO_DETAILS, books)
-        posted.reason = reason
-        books.add(posted, stream_of(bill_id), decision(bill))
-        return [posted] if posted.drafts else []
+        return note(ask, books, stream_of(bill_id), decision(bill), reason)
 
     request = {"call": call, "bill_id": bill_id, "reason": reason}
     return ask.command(request, (stream_of(bill_id),), decide)

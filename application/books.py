@@ -157,16 +157,17 @@ class Books:
         while self._new_claims:
             del self._claims[self._new_claims.pop()]
 
-    def state(self, stream: str) -> Aggregate | None:
+    def state(self, stream: str) -> Any:
+        """Of the type that the name of the stream implies; None where nothing was written to it."""
         return self._states[stream]
 
     def account(self, account_id: int) -> Account:
         """The account; one that was never opened is refused as not found."""
-        return accounts.opened(self._states[f"account-{account_id}"], account_id)  # type: ignore[arg-type]
+        return accounts.opened(self.state(f"account-{account_id}"), account_id)
 
     def customer(self, user_id: int) -> Customer:
         """The customer; one who never registered, or was erased, is refused as not found."""
-        return customers.known(self._states[customers.stream_of(user_id)], user_id)  # type: ignore[arg-type]
+        return customers.known(self.state(customers.stream_of(user_id)), user_id)
 
     def claimed(self, name: str) -> str | None:
         """Who holds a name that only one can hold, if anyone does."""

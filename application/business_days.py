@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Callable
 
 from application.books import Books, Command, Transaction
-from application.commands import NO_DETAILS, Ask, transaction
+from application.commands import Ask, note
 from domain import business_days, periods
 from domain.business_days import NONE_ENDED, BusinessDayFact, BusinessDays, StepTotals
 
@@ -39,10 +39,7 @@ def _change(
 ) -> Command:
     def decide(books: Books) -> list[Transaction]:
         days = books.state(business_days.STREAM) or NONE_ENDED
-        assert isinstance(days, BusinessDays)
-        posted = transaction(ask.actor, NO_DETAILS, books)
-        books.add(posted, business_days.STREAM, decision(days, books))
-        return [posted] if posted.drafts else []
+        return note(ask, books, business_days.STREAM, decision(days, books))
 
     request = {"call": f"end-of-day/{call}", "date": date}
     return ask.command(request, (business_days.STREAM, periods.STREAM), decide)

@@ -12,7 +12,7 @@ from application.commands import (
     transaction,
 )
 from domain import capital
-from domain.capital import NONE_PAID_IN, Capital, PaidInto
+from domain.capital import NONE_PAID_IN, PaidInto
 from domain.money import minor_units_of
 from ledger.capital_rules import capital_entry
 
@@ -24,11 +24,10 @@ def pay_capital_in(
 
     def decide(books: Books) -> list[Transaction]:
         check_leave(ask.actor, details)
-        state = books.state(capital.STREAM)
-        assert state is None or isinstance(state, Capital)
+        state = books.state(capital.STREAM) or NONE_PAID_IN
         minor_units = minor_units_of(amount, currency)
         posted = transaction(ask.actor, details, books)
-        facts = capital.pay_in(state or NONE_PAID_IN, minor_units, currency, paid_into)
+        facts = capital.pay_in(state, minor_units, currency, paid_into)
         books.add(posted, capital.STREAM, facts, capital_entry)
         return [posted]
 

@@ -12,6 +12,7 @@ import msgspec
 from application.books import NO_CALL, Answer, Books, Command, Posted, Transaction, Via
 from domain.account import Account
 from domain.customer import Role
+from domain.facts import Fact
 from domain.periods import STREAM as PERIODS
 from domain.periods import check_open
 from domain.refusals import (
@@ -41,6 +42,10 @@ class Actor(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """As it stands in the log: `teller-7`."""
         return f"{self.role}-{self.user_id}"
+
+    def may_act_for(self, user_id: int) -> bool:
+        """Staff for everybody, a customer for nobody else."""
+        return self.role != "user" or self.user_id == user_id
 
 
 SYSTEM: Final = Actor(0, "system")
@@ -150,6 +155,16 @@ def transaction(actor: Actor, details: Details, books: Books) -> Transaction:
     )
 
 
+def note(
+    ask: Ask, books: Books, stream: str, facts: Sequence[Fact], reason: str | None = None
+) -> list[Transaction]:
+    """A transaction of facts that move no money; none where they are nothing new."""
+    posted = transaction(ask.actor, NO_DETAILS, books)
+    posted.reason = reason
+    books.add(posted, stream, facts)
+    return [posted] if facts else []
+
+
 def check_text(field: str, text: str | None) -> None:
     """Refused: control characters, which no statement can print and Postgres cannot keep."""
     if text and CONTROL.search(text):
@@ -168,6 +183,14 @@ def account_for(books: Books, actor: Actor, account_id: int) -> Account:
     """The account, for one who may use it; to a stranger it does not exist."""
     account = books.account(account_id)
     if actor.role == "user" and all(h.user_id != actor.user_id for h in account.terms.holders):
+        raise AccountNotFound(account_id=account_id)
+    return account
+
+
+def account_held_by(books: Books, user_id: int, account_id: int) -> Account:
+    """The account, if it is the customer's; no other exists for the customer."""
+    account = books.account(account_id)
+    if all(holder.user_id != user_id for holder in account.terms.holders):
         raise AccountNotFound(account_id=account_id)
     return account
 

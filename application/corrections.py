@@ -6,7 +6,6 @@ from typing import Any
 
 from application.books import Books, Command, Transaction
 from application.commands import (
-    NO_DETAILS,
     Ask,
     Details,
     account_for,
@@ -14,6 +13,7 @@ from application.commands import (
     check_leave,
     check_text,
     late_streams,
+    note,
     transaction,
 )
 from domain import account as accounts
@@ -141,12 +141,8 @@ def _label(
     touched = {r.originator_id for r in original if isinstance(r.event.fact, Movement)}
 
     def decide(books: Books) -> list[Transaction]:
-        state = books.state(stream)
-        assert state is None or isinstance(state, Labels)
-        current = state or Labels(transaction_id, first.category, first.tags)
-        posted = transaction(ask.actor, NO_DETAILS, books)
-        books.add(posted, stream, decision(current))
-        return [posted] if posted.drafts else []
+        current = books.state(stream) or Labels(transaction_id, first.category, first.tags)
+        return note(ask, books, stream, decision(current))
 
     request = {"call": "transactions/label", "transaction_id": transaction_id, **change}
     return ask.command(request, (stream, *touched), decide)

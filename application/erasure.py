@@ -13,7 +13,7 @@ from typing import Any, Final, LiteralString
 import msgspec
 
 from application.books import Answer, Books, Command, Transaction
-from application.commands import NO_DETAILS, SYSTEM, Ask, check_text, transaction
+from application.commands import SYSTEM, Ask, check_text, note
 from application.erased_persons import ErasedPerson, ErasedPersons
 from application.pools import Pool, borrowed
 from application.transact import Writer
@@ -129,15 +129,12 @@ def _change(
         customer = books.state(stream)
         if customer is None:
             raise CustomerNotFound(user_id=user_id)
-        assert isinstance(customer, Customer)
         check_text("reason", reason)
-        posted = transaction(ask.actor, NO_DETAILS, books)
-        posted.reason = reason
         facts = decision(customer, books)
-        books.add(posted, stream, facts)
+        noted = note(ask, books, stream, facts, reason)
         if any(isinstance(fact, Erased) for fact in facts):
-            posted.statements = [(FORGET, (user_id,))]
-        return [posted] if facts else []
+            noted[0].statements = [(FORGET, (user_id,))]
+        return noted
 
     request: dict[str, Any] = {"call": f"users/{call}", "user_id": user_id, "reason": reason}
     return ask.command(request, (stream,), decide)

@@ -13,7 +13,7 @@ from application.commands import (
     transaction,
 )
 from domain import interbank
-from domain.interbank import NONE_SETTLED, InterbankTotals
+from domain.interbank import NONE_SETTLED
 from domain.money import minor_units_of
 from domain.refusals import SettlementAlreadyBooked
 from ledger.interbank_rules import interbank_entry
@@ -36,12 +36,11 @@ def settle_interbank(
     def decide(books: Books) -> list[Transaction]:
         check_leave(ask.actor, details)
         check_text("reference", reference)
-        totals = books.state(interbank.STREAM)
-        assert totals is None or isinstance(totals, InterbankTotals)
+        totals = books.state(interbank.STREAM) or NONE_SETTLED
         received = minor_units_of(incoming, currency) if incoming else 0
         paid = minor_units_of(outgoing, currency) if outgoing else 0
         posted = transaction(ask.actor, details, books)
-        facts = interbank.settle(totals or NONE_SETTLED, received, paid, currency, reference)
+        facts = interbank.settle(totals, received, paid, currency, reference)
         if books.claimed(claim) is not None:
             raise SettlementAlreadyBooked(reference=reference)
         books.claim(claim, interbank.STREAM)

@@ -6,14 +6,13 @@ from collections.abc import Callable
 import msgspec
 
 from application.books import Books, Command, Transaction
-from application.commands import NO_DETAILS, Ask, Details, late_streams, transaction
+from application.commands import Ask, Details, late_streams, note, transaction
 from domain import account as accounts
 from domain import accrued_interest, rate_plans
 from domain.account import Account
 from domain.account import stream_of as account_stream
 from domain.account_facts import AccountFact
 from domain.accrued_interest import (
-    AccruedInterest,
     Capitalised,
     InterestFact,
     Unclaimed,
@@ -21,7 +20,7 @@ from domain.accrued_interest import (
     stream_of,
 )
 from domain.interest import Interest, part, posting_day
-from domain.rate_plans import NO_PLAN, RatePlan, Rates, Rounding
+from domain.rate_plans import NO_PLAN, Rates, Rounding
 from ledger.interest_rules import interest_entry
 
 
@@ -45,10 +44,7 @@ def set_rates(ask: Ask, account_type: str, currency: str, rates: Rates) -> Comma
 
     def decide(books: Books) -> list[Transaction]:
         plan = books.state(stream) or NO_PLAN
-        assert isinstance(plan, RatePlan)
-        posted = transaction(ask.actor, NO_DETAILS, books)
-        books.add(posted, stream, rate_plans.set_rates(plan, account_type, currency, rates))
-        return [posted] if posted.drafts else []
+        return note(ask, books, stream, rate_plans.set_rates(plan, account_type, currency, rates))
 
     request = {
         "call": "rate-plans",
@@ -66,7 +62,7 @@ def accrue_interest(
     stream = stream_of(account_id)
 
     def decide(books: Books) -> list[Transaction]:
-        state = _interest(books, stream)
+        state = books.state(stream)
         if (0 if state is None else state.version) != found.version:
             return []
         posted = transaction(ask.actor, details, books)
@@ -117,7 +113,7 @@ def capitalise_interest(
             done.append(posted)
 
         due = posting_day(rates.posting, day)
-        for fact in settle(_interest(books, stream), kind, due, currency):
+        for fact in settle(books.state(stream), kind, due, currency):
             if kind is Unclaimed:
                 post(None, 0, fact)
                 continue
@@ -133,9 +129,3 @@ def capitalise_interest(
     request = {"call": "interest/capitalise", "account_id": account_id, **details.request()}
     streams = (account_stream(account_id), stream, *late_streams(details))
     return ask.command(request, streams, decide)
-
-
-def _interest(books: Books, stream: str) -> AccruedInterest | None:
-    state = books.state(stream)
-    assert state is None or isinstance(state, AccruedInterest)
-    return state

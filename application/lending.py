@@ -10,6 +10,7 @@ from application.commands import (
     EARLIEST,
     Ask,
     Details,
+    account_held_by,
     check_leave,
     check_text,
     late_streams,
@@ -29,7 +30,7 @@ from domain.loans.loan_facts import (
     Reamortised,
 )
 from domain.loans.loan_refusals import LoanNotFound
-from domain.refusals import AccountNotFound, CurrencyMismatch, DateOutOfRange, NotPermitted
+from domain.refusals import CurrencyMismatch, DateOutOfRange, NotPermitted
 from ledger.journal import Entry
 from ledger.loan_posting_rules import loan_entry
 
@@ -54,24 +55,20 @@ async def next_loan_id(pool: Pool) -> int:
 
 def loan_in(books: Books, loan_id: int) -> Loan:
     """The loan; one that was never applied for is refused as not found."""
-    state = books.state(stream_of(loan_id))
-    assert state is None or isinstance(state, Loan)
-    return known(state, loan_id)
+    return known(books.state(stream_of(loan_id)), loan_id)
 
 
 def loan_for(books: Books, ask: Ask, loan_id: int) -> Loan:
     """The loan, for one who may use it; to a stranger it does not exist."""
     loan = loan_in(books, loan_id)
-    if ask.actor.role == "user" and ask.actor.user_id != loan.terms.borrower:
+    if not ask.actor.may_act_for(loan.terms.borrower):
         raise LoanNotFound(loan_id=loan_id)
     return loan
 
 
 def account_of_borrower(books: Books, loan: Loan, account_id: int) -> Account:
     """An account of the borrower's in the loan's currency, where money is to go."""
-    account = books.account(account_id)
-    if all(holder.user_id != loan.terms.borrower for holder in account.terms.holders):
-        raise AccountNotFound(account_id=account_id)
+    account = account_held_by(books, loan.terms.borrower, account_id)
     check_currency(account, loan)
     return account
 

@@ -19,7 +19,7 @@ from application.loss_rates import loss_rates_of
 from domain import account as accounts
 from domain import business_days
 from domain.account_facts import AccountFact
-from domain.business_days import BusinessDays
+from domain.business_days import NONE_ENDED, BusinessDays
 from domain.loans import loss_rates
 from domain.loans.charge_backs import charge_back_of
 from domain.loans.history import Lived, lived
@@ -162,11 +162,9 @@ def charge_back(
 
 
 def _nights(books: Books, loan: Loan) -> Nights:
-    days = books.state(business_days.STREAM)
-    assert days is None or isinstance(days, BusinessDays)
-    ended = None if days is None else days.ended
+    days: BusinessDays = books.state(business_days.STREAM) or NONE_ENDED
     values = rate_indexes.values_for(books, loan.terms.product)
-    return Nights(ended, loss_rates_of(books).changes, values)
+    return Nights(days.ended, loss_rates_of(books).changes, values)
 
 
 def _life(loan: Loan, history: Sequence[Recorded]) -> list[Lived]:

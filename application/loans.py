@@ -12,6 +12,7 @@ from application.commands import (
     NO_DETAILS,
     Ask,
     Details,
+    account_held_by,
     canonical,
     check_text,
     late_streams,
@@ -35,7 +36,7 @@ from domain.loans.loan_terms import Applicant
 from domain.loans.products import product_named
 from domain.loans.repaying import disburse
 from domain.money import minor_units_of
-from domain.refusals import AccountNotFound, CustomerNotFound
+from domain.refusals import CustomerNotFound
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,14 +63,11 @@ def apply(
     account_id = application.account_id
 
     def decide(books: Books) -> list[Transaction]:
-        stranger = ask.actor.role == "user" and ask.actor.user_id != application.user_id
-        if stranger:
+        if not ask.actor.may_act_for(application.user_id):
             raise CustomerNotFound(user_id=application.user_id)
         borrower = books.customer(application.user_id)
         if account_id is not None:
-            account = books.account(account_id)
-            if all(h.user_id != application.user_id for h in account.terms.holders):
-                raise AccountNotFound(account_id=account_id)
+            account_held_by(books, application.user_id, account_id)
         check_text("purpose", application.purpose)
         currency = product_named(application.product).currency
         posted = transaction(ask.actor, details, books)

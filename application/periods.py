@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from application.books import Books, Command, Transaction
-from application.commands import NO_DETAILS, Ask, check_text, transaction
+from application.commands import NO_DETAILS, Ask, check_text, note, transaction
 from domain import periods
 from domain.periods import NONE_CLOSED, PeriodFact, Periods, last_day
 from ledger.chart_of_accounts import CHART, RETAINED_EARNINGS, Side
@@ -104,10 +104,8 @@ def _change(
 ) -> Command:
     def decide(books: Books) -> list[Transaction]:
         check_text("reason", reason)
-        posted = transaction(ask.actor, NO_DETAILS, books)
-        posted.reason = reason
-        books.add(posted, periods.STREAM, decision(books.periods() or NONE_CLOSED, books))
-        return [posted] if posted.drafts else []
+        facts = decision(books.periods() or NONE_CLOSED, books)
+        return note(ask, books, periods.STREAM, facts, reason)
 
     request = {"call": f"periods/{call}", "period": name, "reason": reason}
     return ask.command(request, (periods.STREAM,), decide)

@@ -13,11 +13,12 @@ import msgspec
 
 from application.bill_refunds import give_back
 from application.billers import bill_in, biller_in
-from application.bills import may_act_for, read_bill
+from application.bills import read_bill
 from application.books import Books, Command, Transaction
 from application.commands import NO_DETAILS, Ask, Details, canonical, check_text, transaction
+from application.log_reads import read_holder
 from application.payment_places import place_in
-from application.pools import Pool, borrowed
+from application.pools import Pool
 from domain import account as accounts
 from domain import customer as customers
 from domain.bills import bill as bills
@@ -34,8 +35,6 @@ from domain.refusals import CustomerNotFound, NotPermitted
 REVISIONS_MAX: Final = 20
 
 ANEW: Final = Details(reason="the bill was presented anew, for less than was paid")
-
-HOLDERS: Final = "SELECT name, holder FROM claims WHERE name = ANY(%s)"
 
 
 class PresentedBill(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,16 +102,12 @@ async def known_under(pool: Pool, biller_id: int, external_id: str | None) -> Kn
     """What is known of a biller's own number for a bill; asked before `present_bill`."""
     if external_id is None:
         return None
-    names = [_claim_of(biller_id, n, external_id) for n in range(1, REVISIONS_MAX + 1)]
-    async with borrowed(pool) as connection:
-        rows = await (await connection.execute(HOLDERS, (names,))).fetchall()
-    if not rows:
+    held = await read_holder(pool, lambda n: _claim_of(biller_id, n, external_id), REVISIONS_MAX)
+    if held is None:
         return None
-    revisions = {names.index(name) + 1: holder for name, holder in rows}
-    newest = max(revisions)
-    bill = await read_bill(pool, _holder_of(revisions[newest])[0])
+    bill = await read_bill(pool, _holder_of(held.holder)[0])
     accounts = frozenset(payment.account_id for payment in bill.standing.payments)
-    return Known(bill.bill_id, newest, accounts)
+    return Known(bill.bill_id, held.revision, accounts)
 
 
 def present_bill(
@@ -139,7 +134,7 @@ def present_bill(
         claims = tuple(_claim_of(biller_id, n, external_id) for n in (revision, revision + 1))
 
     def decide(books: Books) -> list[Transaction]:
-        if not may_act_for(ask.actor, presented.user_id):
+        if not ask.actor.may_act_for(presented.user_id):
             raise CustomerNotFound(user_id=presented.user_id)
         customer = books.customer(presented.user_id)
         biller = biller_in(books, presented.biller_id)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from application.books import Books, Command, Transaction
-from application.commands import NO_DETAILS, Ask, canonical, transaction
+from application.commands import Ask, canonical, note
 from domain.amortisation.index_rates import IndexValue
 from domain.loans import rate_indexes
 from domain.loans.products import Product
@@ -18,9 +18,8 @@ STREAMS: Final = tuple(stream_of(index) for index in INDEXES)
 
 def index_of(books: Books, index: str) -> RateIndex:
     """What is known of an index, whose stream the command must have asked for."""
-    state = books.state(stream_of(index))
-    assert state is None or isinstance(state, RateIndex)
-    return state or NO_VALUES
+    state: RateIndex = books.state(stream_of(index)) or NO_VALUES
+    return state
 
 
 def values_for(books: Books, product: Product) -> Sequence[IndexValue]:
@@ -33,11 +32,9 @@ def set_value(ask: Ask, index: str, on: dt.date, value: Decimal) -> Command:
     known = index if index in INDEXES else INDEXES[0]
 
     def decide(books: Books) -> list[Transaction]:
-        posted = transaction(ask.actor, NO_DETAILS, books)
         state = index_of(books, known)
         facts = rate_indexes.set_value(state, index, on, value, books.today)
-        books.add(posted, stream_of(known), facts)
-        return [posted] if facts else []
+        return note(ask, books, stream_of(known), facts)
 
     request = {"call": "rate-indexes", "index": index, "on": on, "value": canonical(value)}
     return ask.command(request, (stream_of(known),), decide)

@@ -5,7 +5,7 @@ from application.commands import NO_DETAILS, Ask, check_text, transaction
 from application.pools import Pool, borrowed
 from domain import reconciliation, work_items
 from domain.reconciliation import ReconciliationMade
-from domain.work_items import Difference, Resolution, WorkItem
+from domain.work_items import Difference, Resolution
 from ledger.clearing_rules import entry_for_work_item
 
 
@@ -47,9 +47,7 @@ def resolve_work_item(ask: Ask, work_item_id: int, resolution: Resolution, reaso
     stream = work_items.stream_of(work_item_id)
 
     def decide(books: Books) -> list[Transaction]:
-        state = books.state(stream)
-        assert state is None or isinstance(state, WorkItem)
-        item = work_items.found(state, work_item_id)
+        item = work_items.found(books.state(stream), work_item_id)
         check_text("reason", reason)
         posted = transaction(ask.actor, NO_DETAILS, books)
         posted.reason = reason

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from application.billers import biller_in
-from application.bills import may_act_for, read_state
 from application.books import Books, Command, Transaction
-from application.commands import NO_DETAILS, Actor, Ask, account_for, check_text, transaction
-from application.pools import Pool, borrowed
+from application.commands import Ask, account_held_by, check_text, note
+from application.log_reads import read_holder, read_state
+from application.pools import Pool
 from domain import account as accounts
 from domain import customer as customers
 from domain.bills import biller as billers
@@ -23,12 +23,10 @@ from domain.bills.bill_refusals import (
     TooManyRegistrations,
 )
 from domain.bills.registration import Link, Registration, RegistrationFact, stream_of
-from domain.refusals import AccountNotFound, CustomerNotFound
+from domain.refusals import CustomerNotFound
 
 # How often one reference can be registered, one registration after the other.
 REVISIONS_MAX: Final = 50
-
-HOLDERS: Final = "SELECT name, holder FROM claims WHERE name = ANY(%s)"
 
 
 class Known(NamedTuple):
@@ -48,18 +46,13 @@ async def known_under(
     pool: Pool, biller_id: int, reference: str | None, user_id: int | None
 ) -> Known | None:
     """The newest registration with a biller under a reference, or, without one, of the customer."""
-    names = [
-        _claim_of(biller_id, reference, user_id, revision)
-        for revision in range(1, REVISIONS_MAX + 1)
-    ]
-    async with borrowed(pool) as connection:
-        rows = await (await connection.execute(HOLDERS, (names,))).fetchall()
-    if not rows:
+    held = await read_holder(
+        pool, lambda n: _claim_of(biller_id, reference, user_id, n), REVISIONS_MAX
+    )
+    if held is None:
         return None
-    revisions = {names.index(name) + 1: holder for name, holder in rows}
-    newest = max(revisions)
-    number = int(revisions[newest].rpartition("-")[2])
-    return Known(await read_registration(pool, number), newest)
+    number = int(held.holder.rpartition("-")[2])
+    return Known(await read_registration(pool, number), held.revision)
 
 
 async def customer_under(pool: Pool, biller_id: int, reference: str | None) -> int:
@@ -109,11 +102,12 @@ def register(ask: Ask, registration_id: int, wanted: WantedLink, known: Known | 
     )
 
     def decide(books: Books) -> list[Transaction]:
-        if not may_act_for(ask.actor, wanted.user_id):
+        if not ask.actor.may_act_for(wanted.user_id):
             raise CustomerNotFound(user_id=wanted.user_id)
         customer = books.customer(wanted.user_id)
         biller = biller_in(books, biller_id)
-        _check_account(books, ask.actor, wanted.user_id, wanted.account_id)
+        if wanted.account_id is not None:
+            account_held_by(books, wanted.user_id, wanted.account_id)
         _check_texts(reference, wanted.nickname, wanted.tags)
         link = Link(**wanted._asdict(), verified_on=books.today)
         facts = registrations.make(biller, link)
@@ -124,10 +118,8 @@ def register(ask: Ask, registration_id: int, wanted: WantedLink, known: Known | 
             raise TooManyRegistrations(biller=biller.terms.name, limit=REVISIONS_MAX)
         customers.check_staying(customer)
         _check_account_open(books, wanted.account_id)
-        posted = transaction(ask.actor, NO_DETAILS, books)
         books.claim(claims[taken], stream_of(registration_id))
-        books.add(posted, stream_of(registration_id), facts)
-        return [posted]
+        return note(ask, books, stream_of(registration_id), facts)
 
     streams = [
         stream_of(registration_id),
@@ -151,7 +143,8 @@ def change(
     """Another nickname, default account and tags, in place of those there are."""
 
     def decision(books: Books, registration: Registration) -> list[RegistrationFact]:
-        _check_account(books, ask.actor, registration.link.user_id, account_id)
+        if account_id is not None:
+            account_held_by(books, registration.link.user_id, account_id)
         _check_texts(None, nickname, tags)
         facts = registrations.change(registration, nickname, account_id, tags)
         _check_account_open(books, account_id)
@@ -179,20 +172,16 @@ def _change(
 
     def decide(books: Books) -> list[Transaction]:
         registration = _registration_in(books, registration_id)
-        if not may_act_for(ask.actor, registration.link.user_id):
+        if not ask.actor.may_act_for(registration.link.user_id):
             raise RegistrationNotFound(registration_id=registration_id)
-        posted = transaction(ask.actor, NO_DETAILS, books)
-        books.add(posted, stream, decision(books, registration))
-        return [posted] if posted.drafts else []
+        return note(ask, books, stream, decision(books, registration))
 
     request = {"call": f"bills/registrations/{call}", "registration_id": registration_id, **said}
     return ask.command(request, (stream, *streams), decide)
 
 
 def _registration_in(books: Books, registration_id: int) -> Registration:
-    state = books.state(stream_of(registration_id))
-    assert state is None or isinstance(state, Registration)
-    return registrations.found(state, registration_id)
+    return registrations.found(books.state(stream_of(registration_id)), registration_id)
 
 
 def _is_over(books: Books, known: Known | None, taken: int) -> bool:
@@ -201,14 +190,6 @@ def _is_over(books: Books, known: Known | None, taken: int) -> bool:
         return False
     registration = _registration_in(books, known.registration.registration_id)
     return registration.link.status == "ended"
-
-
-def _check_account(books: Books, actor: Actor, user_id: int, account_id: int | None) -> None:
-    if account_id is None:
-        return
-    account = account_for(books, actor, account_id)
-    if all(holder.user_id != user_id for holder in account.terms.holders):
-        raise AccountNotFound(account_id=account_id)
 
 
 def _check_account_open(books: Books, account_id: int | None) -> None:

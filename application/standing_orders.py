@@ -9,13 +9,13 @@ import msgspec
 
 from application.books import Books, Command, Transaction
 from application.commands import (
-    NO_DETAILS,
     Ask,
     Details,
     account_for,
     canonical,
     check_text,
     late_streams,
+    note,
     transaction,
 )
 from application.pools import Pool, borrowed
@@ -32,7 +32,6 @@ from domain.refusals import (
     CurrencyMismatch,
     DateOutOfRange,
     SameAccount,
-    StandingOrderNotFound,
 )
 from domain.standing_orders import Frequency, Order, OrderFact, StandingOrder, stream_of
 
@@ -104,10 +103,8 @@ def create(ask: Ask, order_id: int, agreed: Agreed, calendar: Calendar) -> Comma
             due=agreed.first_due,
             attempt_on=agreed.first_due,
         )
-        posted = transaction(ask.actor, NO_DETAILS, books)
-        books.add(posted, stream, standing_orders.create(order, calendar))
         books.claim(claim, account_stream(agreed.account_id))
-        return [posted]
+        return note(ask, books, stream, standing_orders.create(order, calendar))
 
     said = {**msgspec.structs.asdict(agreed), "amount": canonical(agreed.amount)}
     request = {"call": "standing-orders", **said}
@@ -247,17 +244,11 @@ def _change(
 
     def decide(books: Books) -> list[Transaction]:
         account_for(books, ask.actor, account_id)
-        posted = transaction(ask.actor, NO_DETAILS, books)
-        books.add(posted, stream, decision(_order(books, order_id), books))
-        return [posted] if posted.drafts else []
+        return note(ask, books, stream, decision(_order(books, order_id), books))
 
     request = {"call": f"standing-orders/{call}", "standing_order_id": order_id, **said}
     return ask.command(request, (stream, account_stream(account_id)), decide)
 
 
 def _order(books: Books, order_id: int) -> StandingOrder:
-    state = books.state(stream_of(order_id))
-    if state is None:
-        raise StandingOrderNotFound(standing_order_id=order_id)
-    assert isinstance(state, StandingOrder)
-    return state
+    return standing_orders.found(books.state(stream_of(order_id)), order_id)

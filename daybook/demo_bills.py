@@ -18,9 +18,9 @@ from application import (
 )
 from application.autopay import WantedRule
 from application.billers import PaymentPlace
-from application.bills import NEWEST
 from application.books import Command
 from application.commands import Details
+from application.log_reads import NEWEST
 from application.payment_places import Place, place_in
 from application.presenting import Known, Outcome, PresentedBill, present_bill
 from application.state_cache import restore

@@ -13,7 +13,7 @@ import msgspec
 
 from domain.banking_calendar import Calendar, DayRule
 from domain.facts import Fact, stored_as
-from domain.refusals import StandingOrderOver
+from domain.refusals import StandingOrderNotFound, StandingOrderOver
 
 Frequency: TypeAlias = Literal["weekly", "monthly", "quarterly", "yearly"]
 Status: TypeAlias = Literal["active", "paused", "cancelled", "finished"]
@@ -130,6 +130,12 @@ def stream_of(order_id: int) -> str:
 
 def restore(order_id: int, newest: OrderFact, version: int) -> StandingOrder:
     return StandingOrder(order_id, newest.order, version)
+
+
+def found(state: StandingOrder | None, order_id: int) -> StandingOrder:
+    if state is None:
+        raise StandingOrderNotFound(standing_order_id=order_id)
+    return state
 
 
 def due_date(frequency: Frequency, first_due: dt.date, number: int) -> dt.date:

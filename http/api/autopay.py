@@ -15,14 +15,14 @@ from api.bills import written_for
 from api.call import Call, asked_by, told
 from api.documents import answers, described
 from api.pages import Cursor, Limit, page_of, told_page
-from api.parameters import Id, id_of
+from api.parameters import Id
 from api.strict_json import Amount, encode
-from api.visibility import autopay_for, check_user, reading
+from api.visibility import autopay_for, check_user, reading, wanted_user
 from application import autopay, billers, registrations
 from application.autopay import WantedRule
 from application.books import Answer, Command, Posted
 from application.commands import Ask
-from domain.bills.autopay import Autopay, AutopayFact, Mode, Outcome, Rule, RuleStatus
+from domain.bills.autopay import Mode, Outcome, Rule, RuleStatus
 from domain.bills.bill_refusals import AutopayNotFound, NoDefaultAccount
 from domain.money import decimal_of
 from readmodels import billers as billers_view
@@ -108,9 +108,7 @@ async def set_up(request: Call, data: JSONBody[SettingAutopay]) -> ASGIApp:
     )
 
     def answer(posted: list[Posted]) -> Answer:
-        fact = posted[0].facts[-1]
-        assert isinstance(fact, AutopayFact)
-        return Answer(201, encode(_written(autopay_id, fact.rule, posted)))
+        return Answer(201, encode(_written(autopay_id, posted[0].facts[-1].rule, posted)))
 
     command = autopay.set_up(asked_by(request, answer), autopay_id, wanted)
     return await written_for(request, command, data.user_id)
@@ -133,11 +131,8 @@ async def list_rules(
     request: Call, user_id: UserIn = None, limit: Limit = None, cursor: Cursor = None
 ) -> ASGIApp:
     """One's own; staff see all. By rising number."""
-    actor, page = request.actor, page_of(limit, cursor)
-    wanted = id_of("user_id", user_id)
-    if actor.role == "user":
-        check_user(actor, wanted or actor.user_id)
-        wanted = actor.user_id
+    page = page_of(limit, cursor)
+    wanted = wanted_user(request.actor, user_id)
     async with reading(request, user_id=wanted) as (connection, moment):
         found = await billers_view.autopay_rules(
             connection, user_id=wanted, limit=page.rows, after=page.place or 0
@@ -194,14 +189,10 @@ async def resume(request: Call, autopay_id: FromPath[int], data: JSONBody[Resumi
 
 
 async def _change(call: Call, autopay_id: int, change: Callable[[Ask], Command]) -> ASGIApp:
-    known: Autopay = await autopay_for(call.bank, call.actor, autopay_id)
+    known = await autopay_for(call.bank, call.actor, autopay_id)
 
     def answer(posted: list[Posted]) -> Answer:
-        rule = known.rule
-        if posted:
-            fact = posted[0].facts[-1]
-            assert isinstance(fact, AutopayFact)
-            rule = fact.rule
+        rule = posted[0].facts[-1].rule if posted else known.rule
         return Answer(200, encode(_written(autopay_id, rule, posted)))
 
     return await written_for(call, change(asked_by(call, answer)), known.rule.user_id)

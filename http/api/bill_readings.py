@@ -14,7 +14,7 @@ from api.call import Call, told
 from api.documents import answers, described
 from api.pages import END, Cursor, Limit, steady_page_of, told_page
 from api.parameters import AN_ID, AsOf, KnownAt, id_of, one_of, refuse
-from api.visibility import bill_for, check_user, place_for, reading
+from api.visibility import bill_for, check_user, place_for, reading, wanted_user
 from domain.bills.bill_facts import BillStatus, PaymentState, PaymentStatus
 from domain.bills.bill_refusals import BillNotFound, PaymentNotFound
 from domain.money import decimal_of
@@ -109,11 +109,8 @@ async def list_bills(
     cursor: Cursor = None,
 ) -> ASGIApp:
     """One's own; staff see all. By rising number; `overdue` are open bills past their due date."""
-    actor, page = request.actor, steady_page_of(limit, cursor, as_of, known_at)
-    wanted = id_of("user_id", user_id)
-    if actor.role == "user":
-        check_user(actor, wanted or actor.user_id)
-        wanted = actor.user_id
+    page = steady_page_of(limit, cursor, as_of, known_at)
+    wanted = wanted_user(request.actor, user_id)
     async with reading(request, user_id=wanted, as_of=page.as_of, known_at=page.known_at) as (
         connection,
         moment,

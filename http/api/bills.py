@@ -18,6 +18,7 @@ from api.visibility import bill_for, check_user, reading
 from application import bill_payments, billers, bills, presenting, registrations
 from application.books import Answer, Command, Posted
 from application.commands import Ask
+from application.log_reads import read_state
 from application.payment_places import Place
 from application.presenting import Outcome, PresentedBill
 from domain.bills.bill import Bill
@@ -309,7 +310,7 @@ async def written_for(call: Call, command: Command, user_id: int, *account_ids: 
 
 async def biller_name(bank: Bank, biller_id: int) -> str:
     """What a biller that has bills is called now."""
-    biller = await bills.read_state(bank.reads, biller_stream_of(biller_id))
+    biller = await read_state(bank.reads, biller_stream_of(biller_id))
     assert isinstance(biller, Biller), f"biller {biller_id} has bills and was never registered"
     return biller.terms.name
 

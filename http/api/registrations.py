@@ -15,15 +15,15 @@ from api.bills import written_for
 from api.call import Call, asked_by, told
 from api.documents import answers, described
 from api.pages import Cursor, Limit, steady_page_of, told_page
-from api.parameters import Id, KnownAt, Word, id_of
+from api.parameters import Id, KnownAt, Word
 from api.strict_json import encode
-from api.visibility import check_user, reading, registration_for
+from api.visibility import check_user, reading, registration_for, wanted_user
 from application import billers, registrations
 from application.books import Answer, Command, Posted
 from application.commands import Ask
 from application.registrations import WantedLink
 from domain.bills.bill_refusals import RegistrationNotFound
-from domain.bills.registration import Link, RegistrationFact, RegistrationStatus
+from domain.bills.registration import Link, RegistrationStatus
 from readmodels import billers as billers_view
 
 
@@ -94,9 +94,7 @@ async def register(request: Call, data: JSONBody[Registering]) -> ASGIApp:
     )
 
     def answer(posted: list[Posted]) -> Answer:
-        fact = posted[0].facts[-1]
-        assert isinstance(fact, RegistrationFact)
-        return Answer(201, encode(_written(registration_id, fact.link, posted)))
+        return Answer(201, encode(_written(registration_id, posted[0].facts[-1].link, posted)))
 
     command = registrations.register(asked_by(request, answer), registration_id, wanted, known)
     return await written_for(request, command, data.user_id)
@@ -114,11 +112,8 @@ async def list_registrations(
     cursor: Cursor = None,
 ) -> ASGIApp:
     """One's own; staff see all. By rising number, those that have ended too."""
-    actor, page = request.actor, steady_page_of(limit, cursor, None, known_at)
-    wanted = id_of("user_id", user_id)
-    if actor.role == "user":
-        check_user(actor, wanted or actor.user_id)
-        wanted = actor.user_id
+    page = steady_page_of(limit, cursor, None, known_at)
+    wanted = wanted_user(request.actor, user_id)
     async with reading(request, user_id=wanted, known_at=page.known_at) as (connection, moment):
         found = await billers_view.registrations(
             connection, moment.known_at, user_id=wanted, limit=page.rows, after=page.place or 0
@@ -188,11 +183,7 @@ async def _change(call: Call, registration_id: int, change: Callable[[Ask], Comm
     known = await registration_for(call.bank, call.actor, registration_id)
 
     def answer(posted: list[Posted]) -> Answer:
-        link = known.link
-        if posted:
-            fact = posted[0].facts[-1]
-            assert isinstance(fact, RegistrationFact)
-            link = fact.link
+        link = posted[0].facts[-1].link if posted else known.link
         return Answer(200, encode(_written(registration_id, link, posted)))
 
     return await written_for(call, change(asked_by(call, answer)), known.link.user_id)

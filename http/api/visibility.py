@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from api.call import Bank, Call
-from api.parameters import date_of, known_at_of
+from api.parameters import date_of, id_of, known_at_of
 from api.policy import Rule
 from api.problems import NotYetRead
 from application import bills, clock, holds, standing_orders, statements
 from application.commands import Actor
+from application.log_reads import read_state
 from application.payment_places import Place, place_of_payment
 from application.pools import borrowed
 from application.registrations import read_registration
@@ -109,7 +110,7 @@ async def check_account(connection: Connection, actor: Actor, account_id: int) -
 async def check_loan(connection: Connection, actor: Actor, loan_id: int) -> None:
     """To a customer whose loan it is not, the loan does not exist."""
     borrower = await loans.borrower_of(connection, loan_id)
-    if borrower is None or (actor.role == "user" and actor.user_id != borrower):
+    if borrower is None or not actor.may_act_for(borrower):
         raise LoanNotFound(loan_id=loan_id)
 
 
@@ -120,8 +121,17 @@ def mark_of_loan(loan_id: int) -> int:
 
 def check_user(actor: Actor, user_id: int) -> None:
     """To a customer there are no others."""
-    if actor.role == "user" and actor.user_id != user_id:
+    if not actor.may_act_for(user_id):
         raise CustomerNotFound(user_id=user_id)
+
+
+def wanted_user(actor: Actor, user_id: str | None) -> int | None:
+    """Whose things a list is of: a customer's own, and of anybody's or one customer's for staff."""
+    wanted = id_of("user_id", user_id)
+    if actor.role != "user":
+        return wanted
+    check_user(actor, wanted or actor.user_id)
+    return actor.user_id
 
 
 async def check_transaction(
@@ -175,7 +185,7 @@ async def _stream_of(bank: Bank, actor: Actor, claim: str, missing: NotFound) ->
 async def bill_for(bank: Bank, actor: Actor, bill_id: int) -> Bill:
     """The bill, from the log itself; to a customer whose it is not, it does not exist."""
     bill = await bills.read_bill(bank.reads, bill_id)
-    if actor.role == "user" and bill.standing.user_id != actor.user_id:
+    if not actor.may_act_for(bill.standing.user_id):
         raise BillNotFound(bill_id=bill_id)
     return bill
 
@@ -192,9 +202,9 @@ async def place_for(bank: Bank, actor: Actor, payment_id: int) -> Place:
 
 async def autopay_for(bank: Bank, actor: Actor, autopay_id: int) -> Autopay:
     """The rule of autopay, from the log itself; to a customer whose it is not, it does not exist."""
-    state = await bills.read_state(bank.reads, autopay.stream_of(autopay_id))
+    state = await read_state(bank.reads, autopay.stream_of(autopay_id))
     found = autopay.found(state, autopay_id)
-    if actor.role == "user" and found.rule.user_id != actor.user_id:
+    if not actor.may_act_for(found.rule.user_id):
         raise AutopayNotFound(autopay_id=autopay_id)
     return found
 
@@ -202,7 +212,7 @@ async def autopay_for(bank: Bank, actor: Actor, autopay_id: int) -> Autopay:
 async def registration_for(bank: Bank, actor: Actor, registration_id: int) -> Registration:
     """The registration, from the log itself; to a customer whose it is not, it does not exist."""
     found = await read_registration(bank.reads, registration_id)
-    if actor.role == "user" and found.link.user_id != actor.user_id:
+    if not actor.may_act_for(found.link.user_id):
         raise RegistrationNotFound(registration_id=registration_id)
     return found
 
