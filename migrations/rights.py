@@ -54,7 +54,9 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "daybook_events": READ,
         "commits": READ,
         # What was asked for under a key; auditors ask it over HTTP.
-        "commands": {"SELECT": ("principal", "key", "request", "status", "answer")},
+        "commands": {
+            "SELECT": ("principal", "key", "request", "status", "answer", "position"),
+        },
         "claims": READ,
         "tiles": READ,
         "open_leaves": READ,

@@ -12,6 +12,8 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.audit import CheckpointOut, checkpoint_out, checkpoint_over
 from api.call import Call, told
 from api.documents import answers, described
+from application.audit_trail import ANONYMOUS
+from application.commands import SYSTEM
 from application.pools import borrowed
 from domain.money import decimal_of
 from domain.refusals import TransactionNotFound
@@ -19,6 +21,9 @@ from ledger.journal import Recorded
 from readmodels.explaining import approvals_of, asked_for
 from readmodels.log_proofs import EventLeaf, log_events, proof_of_inclusion
 from readmodels.stream_history import original
+
+# Who asks for what another is then said to have done: in registrations, and in what the program does.
+ASKING_FOR_OTHERS: Final = (ANONYMOUS, SYSTEM.name, "operator")
 
 
 class ExplainedPosting(msgspec.Struct, kw_only=True):
@@ -45,7 +50,12 @@ class ExplainedEvent(msgspec.Struct, kw_only=True):
 
 
 class Explanation(msgspec.Struct, kw_only=True):
-    """Why a transaction is in the books: who asked for what, who agreed, and what was written."""
+    """Why a transaction is in the books: who asked for what, who agreed, and what was written.
+
+    `command_agrees` is whether request and answer, as they are stored, are those whose hash stands in the log;
+    where they were changed it is false, and the events and their proofs hold as they are. It is null, as they
+    are, where there is no record.
+    """
 
     transaction_id: int
     actor: str
@@ -53,6 +63,7 @@ class Explanation(msgspec.Struct, kw_only=True):
     request: Any
     answer_status: int | None
     answer: Any
+    command_agrees: bool | None
     approvals: dict[str, Any]
     recorded_at: dt.datetime
     booking_date: dt.date
@@ -76,7 +87,7 @@ async def explain(request: Call, transaction_id: FromPath[int]) -> ASGIApp:
         if not events:
             raise TransactionNotFound(transaction_id=transaction_id)
         first = events[0].event
-        asked = await asked_for(connection, first.actor, first.command_id)
+        asked = await asked_for(connection, events, ASKING_FOR_OTHERS)
         last = events[-1].position
         checkpoint = await checkpoint_over(connection, last, None)
         leaves = await log_events(connection, transaction_id - 1, last)
@@ -89,6 +100,7 @@ async def explain(request: Call, transaction_id: FromPath[int]) -> ASGIApp:
             request=asked.request if asked else None,
             answer_status=asked.status if asked else None,
             answer=asked.answer if asked else None,
+            command_agrees=asked.agrees if asked else None,
             approvals=approvals_of(events),
             recorded_at=first.recorded_at,
             booking_date=first.booking_date,

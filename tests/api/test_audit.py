@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from application.keyring import open_keyring
+from application.users import NewUser, register_user, seal_user
 from daybook import daybook_verify
 from daybook.evidence.checkpoint_keys import CheckpointKeys
 from daybook.evidence.signed_note import checked_checkpoint
 from ledger.log_tree import check_consistency, check_inclusion
+from tests.bank import Bank, ask
 from tests.evidence.sealing import ORIGIN, as_superuser
 from tests.running_api import Person, RunningApi
 
@@ -265,6 +268,82 @@ def test_a_transaction_is_explained_from_the_request_to_the_proof(
             raw(told["checkpoint"]["root"]),
             [raw(each) for each in event["path"]],
         )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "request = convert_to(replace(convert_from(request, 'UTF8'), '2.5', '1.5'), 'UTF8')",
+        "answer = convert_to(replace(convert_from(answer, 'UTF8'), '2.50', '1.50'), 'UTF8')",
+        "status = 200",
+        "position = position - 1",
+    ],
+)
+def test_what_was_asked_is_shown_with_whether_the_log_vouches_for_it(
+    api: RunningApi, auditor: Person, holder: Person, change: str
+) -> None:
+    mine, savings = api.account(holder, 10), api.account(holder)
+    sent = {"source_account_id": mine, "destination_account_id": savings, "amount": 2.5}
+    key = f"rent-but-{change.partition(' ')[0]}"
+    done = holder.post("/v1/transactions/create", sent, key=key).json()
+    path = f"/audit/explain/{done['transaction_id']}"
+
+    before = auditor.get(path).json()
+    as_superuser(api.conninfo, f"UPDATE commands SET {change} WHERE key = '{key}'")
+    after = auditor.get(path)
+
+    assert before["command_agrees"] is True
+    assert after.status_code == 200
+    assert after.json()["command_agrees"] is False
+    # The books do not rest on it: all else is as it was, and proved.
+    said = {"request", "answer", "answer_status", "command_agrees", "checkpoint"}
+    for name in before.keys() - said - {"events"}:
+        assert after.json()[name] == before[name]
+    assert [e["leaf_hash"] for e in after.json()["events"]] == [
+        e["leaf_hash"] for e in before["events"]
+    ]
+
+
+def test_a_record_that_was_taken_away_is_missing_in_the_explanation(
+    api: RunningApi, auditor: Person, holder: Person
+) -> None:
+    account_id = api.account(holder)
+    put = holder.post(f"/accounts/{account_id}/deposit", {"amount": 1}, key="taken-away").json()
+    as_superuser(api.conninfo, "DELETE FROM commands WHERE key = 'taken-away'")
+
+    told = auditor.get(f"/audit/explain/{put['transaction_id']}").json()
+
+    assert (told["command_agrees"], told["request"], told["answer"]) == (None, None, None)
+    assert told["events"]
+
+
+def test_the_log_vouches_for_what_is_asked_by_all_kinds_of_callers(
+    api: RunningApi, auditor: Person, holder: Person
+) -> None:
+    account_id = api.account(holder)
+    holder.post(f"/accounts/{account_id}/withdraw", {"amount": 100})  # refused, which is an event
+    api.person("teller").get(f"/accounts/{account_id}/balance")
+    # Two transactions of one command: the person, and that a member of staff was added.
+    new = NewUser(900, "tess", "tess@example.org", "teller", "!")
+    keyring = open_keyring(api.conninfo, None, api.keys.parent)
+    added = register_user(
+        seal_user(new, keyring),
+        key=None,
+        principal="operator",
+        answer=ask().answer,
+        refuse=ask().refuse,
+    )
+    with Bank(api.conninfo) as bank:
+        last = bank.submit(added).position
+    assert last is not None
+    assert auditor.get("/audit/proofs/inclusion", position=last).status_code == 200
+
+    told = [auditor.get(f"/audit/explain/{n}") for n in (*range(1, 40), last - 1, last)]
+
+    found = [answer.json() for answer in told if answer.status_code == 200]
+    assert len({event["tag"] for each in found for event in each["events"]}) >= 5
+    assert [each["transaction_id"] for each in found[-2:]] == [last - 1, last]
+    assert {each["command_agrees"] for each in found} == {True}
 
 
 def test_who_agreed_is_in_the_explanation(api: RunningApi, auditor: Person) -> None:
