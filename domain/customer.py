@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from domain.actors import is_same_person
 from domain.facts import Fact, stored_as
 from domain.refusals import (
     AccountsOpen,
@@ -197,7 +198,7 @@ def erase(
         raise RetentionRuns(user_id=customer.user_id, until=ties.retained_until)
     if customer.asked_by is None:
         return [_fact(ErasureWasAsked, customer, asked_by=by)]
-    if customer.asked_by == by:
+    if is_same_person(customer.asked_by, by):
         raise SamePerson(action="erase a customer")
     return erase_again(customer, customer.asked_by, by, key_id)
 

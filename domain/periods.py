@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from domain.actors import is_same_person
 from domain.facts import Fact, stored_as
 from domain.refusals import (
     PeriodAlreadyClosed,
@@ -133,7 +134,7 @@ def close(periods: Periods, name: str, by: str, today: dt.date) -> list[PeriodFa
     others = tuple(pair for pair in periods.asked if pair[0] != name)
     if maker is None:
         return [_fact(CloseAsked, periods, name, asked=(*others, (name, by)), maker=by)]
-    if maker == by:
+    if is_same_person(maker, by):
         raise SamePerson(action=f"close the period {name}")
     closed = tuple(sorted((*periods.closed, name)))
     return [_fact(Closed, periods, name, closed=closed, asked=others, maker=maker, checker=by)]

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from domain.actors import is_same_person
 from domain.amortisation.index_rates import IndexValue
 from domain.loans.decisioning import RULE_SET, judged
 from domain.loans.loan import Course, Dated, Loan, check_status
@@ -149,7 +150,7 @@ def approve(
         if terms.principal > terms.product.four_eyes_above:
             proposed = msgspec.structs.replace(terms, status="in_review", proposed_by=by)
             return [Dated(on, ApprovalProposed(terms=proposed, figures=loan.figures))]
-    elif terms.proposed_by == by:
+    elif terms.proposed_by is not None and is_same_person(terms.proposed_by, by):
         raise SamePerson(action=f"approve loan {loan.loan_id}")
     until = on + dt.timedelta(days=terms.product.approval_days)
     approved = msgspec.structs.replace(terms, status="approved", approved_until=until)

@@ -8,6 +8,7 @@ import datetime as dt
 
 import msgspec
 
+from domain.actors import is_same_person
 from domain.loans.arrears import course_on
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import ChargedOff, LoanClosed, Recovered, WriteOffAsked, WrittenOff
@@ -43,7 +44,7 @@ def write_off(loan: Loan, on: dt.date, by: str) -> list[Dated]:
         terms = msgspec.structs.replace(course.terms, write_off_asked_by=by)
         course.agree(on, WriteOffAsked, terms)
         return course.facts
-    if asked_by == by:
+    if is_same_person(asked_by, by):
         raise SamePerson(action=f"write off loan {loan.loan_id}")
     figures = course.figures
     # Final also for what was never paid out: nobody is going to draw it.
