@@ -77,15 +77,16 @@ class Session(NamedTuple):
     refresh_token: str
 
 
-async def start_session(pool: Pool, *, user_id: int) -> Session:
-    """Begin a session for a user who has just proved the password. A disabled user is refused."""
+async def start_session(pool: Pool, *, user_id: int, password_changes: int = 0) -> Session:
+    """Begin a session for a user who has just proved the password that was chosen after so many changes.
+
+    Refused: a disabled user, and one whose password was changed while it was checked.
+    """
     sid = uuid.uuid4()
     token = _spelled(secrets.token_bytes(_TOKEN_BYTES))
     async with borrowed(pool) as connection, connection.transaction():
         # FOR SHARE: a change of role waits for this session and then ends it, or goes first and is seen.
-        found = await connection.execute(
-            "SELECT role FROM users WHERE user_id = %s AND disabled_at IS NULL FOR SHARE", [user_id]
-        )
+        found = await connection.execute(_MAY_START, [user_id, password_changes])
         user = await found.fetchone()
         if user is None:
             raise RefreshRefused("there is no such user, or not any more")
@@ -156,20 +157,11 @@ async def revoke_session(pool: Pool, sid: str) -> bool:
     """End a session (sign out); False if it had ended before or never was. The second call is nothing.
 
     In this process it is for the caller to tell `RevokedSessions.add`; others learn it within a second.
+    All sessions of a user whose role or password changes, or who is disabled, are ended by the database.
     """
     async with borrowed(pool) as connection, connection.transaction():
         ended = await connection.execute(_REVOKE, [uuid.UUID(sid)])
         return ended.rowcount == 1
-
-
-async def revoke_sessions_of(pool: Pool, user_id: int) -> list[str]:
-    """End all sessions of a user, as after a change of password, and answer their ids.
-
-    A change of role and the disabling of a user need no call: the database ends the sessions itself.
-    """
-    async with borrowed(pool) as connection, connection.transaction():
-        ended = await connection.execute(_REVOKE_ALL, [user_id])
-        return [str(sid) for (sid,) in await ended.fetchall()]
 
 
 async def sessions_of(
@@ -208,6 +200,11 @@ def _hash_of(token: str) -> bytes:
 def _spelled(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
+
+_MAY_START: Final[LiteralString] = """
+    SELECT role FROM users
+     WHERE user_id = %s AND password_changes = %s AND disabled_at IS NULL FOR SHARE
+"""
 
 _START: Final[LiteralString] = """
     WITH started AS (
@@ -251,11 +248,6 @@ _REVOKE: Final[LiteralString] = """
 
 _TELL: Final[LiteralString] = """
     UPDATE sessions SET refused_at = clock_timestamp() WHERE sid = %s AND refused_at IS NULL
-"""
-
-_REVOKE_ALL: Final[LiteralString] = """
-    UPDATE sessions SET revoked_at = clock_timestamp(), revoked_xid = pg_current_xact_id()
-     WHERE user_id = %s AND revoked_at IS NULL RETURNING sid
 """
 
 _OF_USER: Final[LiteralString] = """

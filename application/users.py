@@ -37,10 +37,12 @@ class User(msgspec.Struct, frozen=True):
 
 
 class SignIn(msgspec.Struct, frozen=True):
-    """What a password is checked against."""
+    """What a password is checked against: the newest one's hash, after so many changes."""
 
     user_id: int
+    username_key: str
     password_hash: str
+    password_changes: int
 
 
 class NewUser(msgspec.Struct, frozen=True):
@@ -254,6 +256,13 @@ async def sign_in_of(pool: Pool, claim: str) -> SignIn | None:
     return None if row is None else SignIn(*row)
 
 
+async def own_sign_in(pool: Pool, user_id: int) -> SignIn | None:
+    """That of one who has signed in; None for one who may not any more."""
+    async with borrowed(pool) as connection:
+        row = await (await connection.execute(_OWN_SIGN_IN, [user_id])).fetchone()
+    return None if row is None else SignIn(*row)
+
+
 async def store_password_hash(pool: Pool, user_id: int, before: str, after: str) -> None:
     """The same password, hashed at today's cost; nothing if it was changed in the meantime."""
     async with borrowed(pool) as connection:
@@ -288,7 +297,12 @@ _PROFILE: Final[LiteralString] = """
      WHERE u.user_id = %s AND u.disabled_at IS NULL
 """
 _SIGN_IN: Final[LiteralString] = """
-    SELECT user_id, password_hash FROM users WHERE username_key = %s AND disabled_at IS NULL
+    SELECT user_id, username_key, password_hash, password_changes FROM users
+     WHERE username_key = %s AND disabled_at IS NULL
+"""
+_OWN_SIGN_IN: Final[LiteralString] = """
+    SELECT user_id, username_key, password_hash, password_changes FROM users
+     WHERE user_id = %s AND disabled_at IS NULL
 """
 _REHASH: Final[LiteralString] = """
     UPDATE users SET password_hash = %s WHERE user_id = %s AND password_hash = %s

@@ -1,17 +1,18 @@
 """The audit trail: who asked for what, and who came in, as events of the log beside those of money.
 
 An access is one of these: a look (a member of staff read what is a customer's), a call or a command that
-was refused, a sign-in, one that failed, the end of a session or what came after it, or a member of staff
-added. All stand in one stream, gapless by version, so that none can be left out unseen. Nothing that
-identifies a person stands there in clear: people are numbers, an address is ciphertext under the key of its
-person, or a keyed digest.
+was refused, a sign-in, one that failed, the end of a session or what came after it, a password changed, or
+a member of staff added, given another role, ended or reinstated. All stand in one stream, gapless by version,
+so that none can be left out unseen. Nothing that identifies a person stands there in clear: people are
+numbers, an address is ciphertext under the key of its person, or a keyed digest.
 """
 
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from domain.customer import Role
+from domain import customer as customers
+from domain.customer import Customer, CustomerFact, Role
 from domain.facts import Fact, stored_as
 from domain.loans import loan_refusals
 from domain.refusals import (
@@ -174,6 +175,34 @@ class StaffAdded(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
     role: Role
 
 
+@stored_as("access.role-changed.1")
+class RoleChanged(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
+    user_id: int
+    before: Role
+    after: Role
+
+
+@stored_as("access.staff-ended.1")
+class StaffEnded(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
+    """From here on the person may not sign in. The role is what it was."""
+
+    user_id: int
+    role: Role
+
+
+@stored_as("access.staff-reinstated.1")
+class StaffReinstated(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
+    user_id: int
+    role: Role
+
+
+@stored_as("access.password-changed.1")
+class PasswordChanged(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
+    """By the person, in the session named, or by an operator in none. All sessions ended with it."""
+
+    user_id: int
+
+
 # --- State
 
 
@@ -186,6 +215,25 @@ NONE_YET: Final = AuditTrail()
 
 def restore(_number: int, _newest: Fact, version: int) -> AuditTrail:
     return AuditTrail(version)
+
+
+# --- What a change of a person's standing is told as
+
+
+def change_told(
+    before: Customer, fact: CustomerFact, session: str = "", request_id: str = ""
+) -> AccessFact:
+    """The access that goes with a fact of `before`'s own stream."""
+    came: dict[str, Any] = {"session": session, "request_id": request_id}
+    match fact:
+        case customers.RoleChanged():
+            return RoleChanged(user_id=before.user_id, before=before.role, after=fact.role, **came)
+        case customers.SignInEnded():
+            return StaffEnded(user_id=before.user_id, role=fact.role, **came)
+        case customers.SignInRestored():
+            return StaffReinstated(user_id=before.user_id, role=fact.role, **came)
+    assert isinstance(fact, customers.PasswordChanged), f"{fact.TAG} is told to nobody"
+    return PasswordChanged(user_id=before.user_id, **came)
 
 
 # --- What a refusal is told as

@@ -4,6 +4,9 @@ What identifies a person is in the facts as ciphertext only, under a key that be
 alone (`application/sealing.py`): it must be possible to forget a person, and the log forgets nothing.
 When the key is destroyed, which takes two people and is refused while law or an open balance holds, what
 was sealed is gone, and every event and every hash of it is what it was.
+
+Who works at the bank is a customer with another role than `user`, and may be one again. What a person
+may do, and whether the person may sign in, is what these facts say; the table of users follows them.
 """
 
 import datetime as dt
@@ -22,6 +25,8 @@ from domain.refusals import (
     ErasureNotAsked,
     LegalHoldStands,
     LoansOpen,
+    NotStaff,
+    PasswordChangedBefore,
     RetentionRuns,
     SamePerson,
 )
@@ -45,12 +50,17 @@ class SealedField(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CustomerFact(Fact, frozen=True, kw_only=True, omit_defaults=True):
-    """A fact that leaves the customer so. `asked_by` has asked for the erasure; `held` keeps it off."""
+    """A fact that leaves the customer so. `asked_by` has asked for the erasure; `held` keeps it off.
+
+    `ended` is one who may not sign in. `password_changes` counts them; nothing made from a password is kept.
+    """
 
     role: Role
     asked_by: str | None = None
     held: bool = False
     erased: bool = False
+    ended: bool = False
+    password_changes: int = 0
 
 
 @stored_as("customer.registered.1")
@@ -98,6 +108,26 @@ class Erased(CustomerFact, frozen=True, kw_only=True, omit_defaults=True):
     key_id: str | None = None
 
 
+@stored_as("customer.role-changed.1")
+class RoleChanged(CustomerFact, frozen=True, kw_only=True, omit_defaults=True):
+    """The role is that of this fact from now on; what it was before is that of the fact before."""
+
+
+@stored_as("customer.sign-in-ended.1")
+class SignInEnded(CustomerFact, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("customer.sign-in-restored.1")
+class SignInRestored(CustomerFact, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+@stored_as("customer.password-changed.1")
+class PasswordChanged(CustomerFact, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
 # --- State
 
 
@@ -108,6 +138,8 @@ class Customer(msgspec.Struct, frozen=True):
     asked_by: str | None = None
     held: bool = False
     erased: bool = False
+    ended: bool = False
+    password_changes: int = 0
 
 
 class Ties(msgspec.Struct, frozen=True):
@@ -127,7 +159,8 @@ def stream_of(user_id: int) -> str:
 
 
 def restore(user_id: int, fact: CustomerFact, version: int) -> Customer:
-    return Customer(user_id, fact.role, version, fact.asked_by, fact.held, fact.erased)
+    standing = (fact.asked_by, fact.held, fact.erased, fact.ended, fact.password_changes)
+    return Customer(user_id, fact.role, version, *standing)
 
 
 # --- Decisions
@@ -163,6 +196,39 @@ def change_details(
     customer: Customer, key_id: str, details: tuple[SealedField, ...]
 ) -> list[CustomerFact]:
     return [_fact(DetailsChanged, customer, key_id=key_id, details=details)]
+
+
+def change_role(customer: Customer, role: Role) -> list[CustomerFact]:
+    """The role that the customer has already is nothing new.
+
+    One who has ended may be given another, so that nobody comes back to more than is wanted.
+    """
+    _check_not_erased(customer)
+    return [] if customer.role == role else [_fact(RoleChanged, customer, role=role)]
+
+
+def end_sign_in(customer: Customer) -> list[CustomerFact]:
+    """A member of staff leaves. The second call is nothing new. Refused: one who is a customer only."""
+    _check_not_erased(customer)
+    if customer.ended:
+        return []
+    if customer.role == "user":
+        raise NotStaff(user_id=customer.user_id)
+    return [_fact(SignInEnded, customer, ended=True)]
+
+
+def restore_sign_in(customer: Customer) -> list[CustomerFact]:
+    """The second call is nothing new."""
+    _check_not_erased(customer)
+    return [_fact(SignInRestored, customer, ended=False)] if customer.ended else []
+
+
+def change_password(customer: Customer, changes_before: int | None = None) -> list[CustomerFact]:
+    """Refused: where the password that allowed it, after so many changes, is not the newest any more."""
+    _check_not_erased(customer)
+    if changes_before is not None and changes_before != customer.password_changes:
+        raise PasswordChangedBefore(user_id=customer.user_id)
+    return [_fact(PasswordChanged, customer, password_changes=customer.password_changes + 1)]
 
 
 def place_legal_hold(customer: Customer) -> list[CustomerFact]:
@@ -236,5 +302,7 @@ def _fact(kind: type[CustomerFact], customer: Customer, **changed: Any) -> Custo
         "asked_by": customer.asked_by,
         "held": customer.held,
         "erased": customer.erased,
+        "ended": customer.ended,
+        "password_changes": customer.password_changes,
     }
     return kind(**{**standing, **changed})

@@ -45,6 +45,8 @@ here come first.
     |  |- RetentionRuns
     |  |- ErasureAsked
     |  |- ErasureNotAsked
+    |  |- NotStaff
+    |  |- PasswordChangedBefore
     |  |- PeriodClosed
     |  |- PeriodNotOver
     |  |- PeriodAlreadyClosed
@@ -243,6 +245,14 @@ class ErasureAsked(Conflicting):
 
 class ErasureNotAsked(Conflicting):
     detail = "Nobody has asked for the erasure of customer {user_id}."
+
+
+class NotStaff(Conflicting):
+    detail = "User {user_id} is a customer, and no member of staff."
+
+
+class PasswordChangedBefore(Conflicting):
+    detail = "The password of user {user_id} was changed in the meantime."
 
 
 class PeriodClosed(Conflicting):

@@ -1,9 +1,9 @@
 -- Who may sign in, and the sessions in which they have.
 --
 -- A role stands in every access token of a session, so a token tells the truth only while the session
--- lives: whatever changes the role of a user, or disables him, ends his sessions in the same database
--- transaction, by trigger, so that no code path can forget it. (Not so a new password hash: hashes are
--- also made anew at a sign-in, when the cost of hashing has been raised.)
+-- lives: whatever changes the role or the password of a user, or disables him, ends his sessions in the
+-- same database transaction, by trigger, so that no code path can forget it. (A new hash alone is no other
+-- password: hashes are also made anew at a sign-in, when the cost of hashing has been raised.)
 
 CREATE SEQUENCE user_ids;
 
@@ -19,6 +19,8 @@ CREATE TABLE users (
     created_at    timestamptz NOT NULL,
     disabled_at   timestamptz,
     erased_at     timestamptz,
+    -- How often another password was chosen. Like the role and the two dates, the log says the same.
+    password_changes integer NOT NULL DEFAULT 0,
     CHECK ((erased_at IS NULL) = (username_key IS NOT NULL)),
     CHECK ((erased_at IS NULL) = (email_key IS NOT NULL)),
     CHECK (erased_at IS NULL OR disabled_at IS NOT NULL)
@@ -91,6 +93,11 @@ CREATE TRIGGER end_sessions_when_role_changes
 CREATE TRIGGER end_sessions_when_user_is_disabled
     AFTER UPDATE OF disabled_at ON users FOR EACH ROW
     WHEN (NEW.disabled_at IS NOT NULL AND OLD.disabled_at IS DISTINCT FROM NEW.disabled_at)
+    EXECUTE FUNCTION end_sessions_of_changed_user();
+
+CREATE TRIGGER end_sessions_when_password_changes
+    AFTER UPDATE OF password_changes ON users FOR EACH ROW
+    WHEN (OLD.password_changes IS DISTINCT FROM NEW.password_changes)
     EXECUTE FUNCTION end_sessions_of_changed_user();
 
 -- Destroy the key of a person who was erased, and what could be signed in with. It has the rights of its

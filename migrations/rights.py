@@ -35,17 +35,20 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "claims": ADD,
         "outbox": {"INSERT": ("payment_id", "gateway", "message")},
         "users": {
-            "SELECT": ("user_id", "username_key", "email_key", "erased_at"),
+            "SELECT": ("user_id", "username_key", "email_key", "disabled_at", "erased_at"),
             "INSERT": (
                 *("user_id", "username_key", "email_key"),
                 *("password_hash", "role", "created_at"),
             ),
-            "UPDATE": ("email_key",),
+            "UPDATE": (
+                *("email_key", "role", "disabled_at"),
+                *("password_hash", "password_changes"),
+            ),
         },
         "person_keys": {"INSERT": ("user_id", "key_id", "kek", "wrapped")},
-        # Ended in the commit that says why.
+        # Ended in the commit that says why, by the triggers of users too.
         "sessions": {
-            "SELECT": ("sid", "revoked_at", "refused_at"),
+            "SELECT": ("sid", "user_id", "revoked_at", "refused_at"),
             "UPDATE": ("revoked_at", "revoked_xid", "refused_at"),
         },
     },
@@ -75,6 +78,10 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "open_leaves": READ,
         "checkpoints": READ,
         "migrations": READ,
+        # What the log says of a person's standing too; neither a name nor a hash.
+        "users": {
+            "SELECT": ("user_id", "role", "disabled_at", "erased_at", "password_changes"),
+        },
     },
     "daybook_sealer": {
         "daybook_events": READ,

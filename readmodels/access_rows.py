@@ -9,10 +9,14 @@ from domain.access import (
     AccessFact,
     CallFact,
     CommandRefused,
+    PasswordChanged,
     RefreshRefused,
+    RoleChanged,
     SignedIn,
     SignInFailed,
     StaffAdded,
+    StaffEnded,
+    StaffReinstated,
 )
 from ledger.journal import JournalEvent
 from readmodels.copy_text import text_of, texts_of
@@ -67,6 +71,10 @@ def _told(fact: AccessFact) -> tuple[str, str, dict[str, Any]]:
         return "sign-in", fact.reason, {"locked_out": True} if fact.locked_out else {}
     if isinstance(fact, RefreshRefused):
         return "session", fact.reason, {}
-    if isinstance(fact, StaffAdded):
+    if isinstance(fact, StaffAdded | StaffEnded | StaffReinstated):
         return "staff", DONE, {"role": fact.role}
+    if isinstance(fact, RoleChanged):
+        return "staff", DONE, {"before": fact.before, "after": fact.after}
+    if isinstance(fact, PasswordChanged):
+        return "password", DONE, {}
     return "sign-in" if isinstance(fact, SignedIn) else "session", DONE, {}

@@ -27,6 +27,10 @@ Kind: TypeAlias = Literal[
     "refresh-refused",
     "signed-out",
     "staff-added",
+    "role-changed",
+    "staff-ended",
+    "staff-reinstated",
+    "password-changed",
 ]
 KINDS: Final = Kind.__args__  # type: ignore[attr-defined]
 _ACTOR: Final = re.compile(r"[a-z_]{1,20}(-[0-9]{1,16})?", re.ASCII)

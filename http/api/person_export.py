@@ -51,9 +51,13 @@ class DetailsOut(msgspec.Struct, kw_only=True):
 
 
 class CustomerEventOut(msgspec.Struct, kw_only=True):
+    """`role` is what the person has been from that event on, and `ended` that no sign-in was possible."""
+
     timestamp: dt.datetime
     position: int
     type: str
+    role: Role
+    ended: bool
     actor: str
     reason: str | None
 
@@ -88,7 +92,7 @@ class LookOut(msgspec.Struct, kw_only=True):
 
 
 class ComingInOut(msgspec.Struct, kw_only=True):
-    """A sign-in or what came of it, and from which address where the person was let in."""
+    """A sign-in or what came of it, and from which address where the person was let in; or a new password."""
 
     timestamp: dt.datetime
     position: int
@@ -197,6 +201,8 @@ def _event(recorded: Recorded) -> CustomerEventOut:
         timestamp=event.recorded_at,
         position=recorded.position,
         type=event.fact.TAG.rpartition(".")[0],
+        role=event.fact.role,
+        ended=event.fact.ended,
         actor=event.actor,
         reason=event.reason,
     )
@@ -311,7 +317,10 @@ def _of_accesses(user_id: int, moment: Moment, data_key: bytes | None) -> list[S
             address=address,
         )
 
-    kinds = ("signed-in", "sign-in-failed", "refresh-reused", "refresh-refused", "signed-out")
+    kinds = (
+        *("signed-in", "sign-in-failed", "refresh-reused", "refresh-refused", "signed-out"),
+        "password-changed",
+    )
     return [
         ("looks", [kind_of("looked")], _look_out),
         ("coming_in", [kind_of(kind) for kind in kinds], came_in),

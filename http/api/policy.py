@@ -192,6 +192,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/ledger/clearing"): Rule(STAFF, "many"),
     # Persons. It takes two of compliance to erase one; everybody is given what is known of them.
     ("PUT", "/profile"): Rule(SIGNED_IN),
+    ("PUT", "/profile/password"): Rule(SIGNED_IN),
     ("GET", "/users/{user_id}/export"): Rule(USER | COMPLIANCE, "user"),
     ("GET", "/users/{user_id}/erasure"): Rule(COMPLIANCE | AUDITOR, "user"),
     ("POST", "/users/{user_id}/erasure"): Rule(COMPLIANCE, "user"),

@@ -55,16 +55,22 @@ async def note_sign_in(call: Call, session: Session) -> None:
     await _note(call, actor.name, fact_at)
 
 
-async def note_failure(call: Call, user_id: int | None, *, locked_out: bool) -> None:
-    """It takes the same for a name that somebody has and for one that nobody has."""
+async def note_failure(
+    call: Call, user_id: int | None, *, locked_out: bool, actor: str = ANONYMOUS, session: str = ""
+) -> None:
+    """It takes the same for a name that somebody has and for one that nobody has.
+
+    Who is signed in and is asked for the password again is known, and so is the session.
+    """
     fact = SignInFailed(
         reason="unknown-name" if user_id is None else "wrong-password",
         user_id=user_id,
         origin=call.bank.keyring.origin_of(call.client_address),
         locked_out=locked_out,
+        session=session,
         request_id=call.request_id,
     )
-    await _note(call, ANONYMOUS, lambda _: fact)
+    await _note(call, actor, lambda _: fact)
 
 
 async def note_refused_refresh(call: Call, refused: Reused | RefreshTooLate) -> None:

@@ -11,16 +11,17 @@ from litestar.params import JSONBody
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, refused, told, told_answer
+from api.customer_problems import CurrentPasswordWrong
 from api.documents import answers, described
 from api.problems import CredentialsRefused
 from api.rate_limits import admit_sign_in, sign_in_succeeded
 from api.sign_ins import note_failure, note_refused_refresh, note_sign_in, note_sign_out
 from api.strict_json import BodyInvalid, FieldError, encode
 from api.tokens import ACCESS_TOKEN_SECONDS
-from application import users
+from application import staff, users
 from application.audit_trail import ANONYMOUS
 from application.books import Answer, Posted
-from application.passwords import LENGTH_MAX, check_password
+from application.passwords import LENGTH_MAX, PasswordNotAccepted, check_password
 from application.sessions import Session, refresh_session, revoke_session, start_session
 from domain.customer import Role
 
@@ -143,7 +144,9 @@ async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
     if verdict.rehash:
         anew = await bank.passwords.hash(data.password)
         await users.store_password_hash(bank.users, known.user_id, known.password_hash, anew)
-    session = await start_session(bank.users, user_id=known.user_id)
+    session = await start_session(
+        bank.users, user_id=known.user_id, password_changes=known.password_changes
+    )
     await note_sign_in(request, session)
     return _tokens(request, session)
 
@@ -238,6 +241,67 @@ async def change_profile(request: Call, data: JSONBody[ChangingProfile]) -> ASGI
     return told_answer(msgspec.structs.replace(given, body=encode(profile)))
 
 
+class ChangingPassword(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    current_password: Annotated[Secret, msgspec.Meta(examples=["a long and private phrase"])]
+    new_password: Annotated[Secret, msgspec.Meta(examples=["another one, as long and private"])]
+
+
+class PasswordChangedOut(msgspec.Struct):
+    """All sessions have ended: the next call is a sign-in with the new password."""
+
+    signed_out: bool = True
+
+
+@put(
+    "/profile/password",
+    **described(
+        "Change one's password",
+        answers(200, PasswordChangedOut, 401, 409, 422, 429, 503),
+        writes=False,
+    ),
+)
+async def change_password(request: Call, data: JSONBody[ChangingPassword]) -> ASGIApp:
+    """Every session of the person ends at once, this one too: who else holds a token of it is out.
+
+    The current password is checked as at a sign-in, with the same limits. There is no idempotency key: sent
+    again, the call finds its session ended.
+    """
+    bank, actor = request.bank, request.actor
+    known = await users.own_sign_in(bank.users, actor.user_id)
+    if known is None:
+        raise CredentialsRefused
+    tried = {"username_key": known.username_key, "client": request.client_address}
+    last = await admit_sign_in(bank.sign_in_limits, **tried)
+    verdict = await bank.passwords.verify(known.password_hash, data.current_password)
+    if not verdict.matches:
+        await note_failure(
+            request, known.user_id, locked_out=last, actor=actor.name, session=request.session_id
+        )
+        raise CurrentPasswordWrong
+    await sign_in_succeeded(bank.sign_in_limits, **tried)
+    sealed = await users.sealed_profile(bank.persons, actor.user_id)
+    if sealed is None:
+        raise CredentialsRefused
+    names = await asyncio.to_thread(sealed.opened, bank.keyring)
+    check_password(data.new_password, username=names.username, email=names.email)
+    if data.new_password == data.current_password:
+        raise PasswordNotAccepted("The new password is the one there is.")
+    command = staff.change_password(
+        staff.Asked(
+            lambda _: Answer(200, encode(PasswordChangedOut())), refused, actor.name, request.via
+        ),
+        known.user_id,
+        await bank.passwords.hash(data.new_password),
+        known.password_changes,
+    )
+    given = await bank.writer.submit(command)
+    if given.position is not None:
+        bank.own_writes.wrote(given.position, actor.user_id)
+        # All workers look up which sessions have ended before they let the next request through.
+        bank.own_writes.session_ended()
+    return told_answer(given)
+
+
 def _tokens(request: Call, session: Session) -> ASGIApp:
     access_token = request.bank.tokens.issue(
         user_id=session.user_id, role=session.role, sid=session.sid, now=time.time()
@@ -252,4 +316,5 @@ HANDLERS: Final[list[ControllerRouterHandler]] = [
     logout,
     profile,
     change_profile,
+    change_password,
 ]

@@ -19,7 +19,7 @@ from application.clock import now
 from application.reconciliation import open_work_item
 from domain.work_items import Difference
 from tests.bank import Bank, ask
-from tests.running_api import Person, RunningApi
+from tests.running_api import PASSWORD, Person, RunningApi
 
 STAFF: Final = ("teller", "loan_officer", "auditor", "compliance", "admin")
 WITHOUT_A_SESSION: Final = ("anonymous", "expired", "revoked", "wrong audience")
@@ -69,6 +69,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/users/{user_id}/legal-hold": {"reason": "a reason"},
     "/users/{user_id}/legal-hold/lift": {"reason": "a reason"},
     "/logout": {},
+    "/profile/password": {"current_password": PASSWORD, "new_password": "as long and as private"},
     "/ledger/capital": {"amount": 100, "reason": "a reason"},
     "/ledger/interbank-settlements": {"incoming": 1, "reference": "a reference"},
     "/bills/{bill_id}/dispute": {"reason": "a reason"},
@@ -297,6 +298,9 @@ class Cast:
         if route == "/logout":
             fresh = self.api.signed_in(self.owner.user_id, self.owner.username)
             client = fresh.client if "Authorization" in client.headers else client
+        if route == "/profile/password" and "Authorization" in client.headers:
+            # One of the same role, whose sessions nobody else needs.
+            client = self.api.person(client.get("/v1/profile").json()["role"]).client
         content = None if method in ("GET", "DELETE") else body
         return client.request(method, f"/v1{path}", json=content, headers=headers)
 

@@ -24,7 +24,6 @@ from application.sessions import (
     refresh_session,
     refusal_of,
     revoke_session,
-    revoke_sessions_of,
     start_session,
 )
 from application.transact import Unavailable
@@ -239,6 +238,7 @@ def test_a_token_that_was_never_given_out_is_refused(database: str, token: str) 
         "UPDATE refresh_tokens SET issued_at = issued_at - make_interval(secs => %s)",
         "UPDATE users SET disabled_at = clock_timestamp()",
         "UPDATE users SET role = 'admin'",
+        "UPDATE users SET password_changes = 1",
     ],
 )
 def test_an_expired_idle_disabled_or_promoted_session_is_not_carried_on(
@@ -267,6 +267,20 @@ def test_a_disabled_user_starts_no_session(database: str) -> None:
 
         with pytest.raises(RefreshRefused):
             with_pool(database, story)
+
+
+def test_a_password_that_was_changed_while_it_was_checked_starts_no_session(
+    database: str,
+) -> None:
+    user_id = add_user(database)
+    execute(database, "UPDATE users SET password_changes = 1")
+
+    async def story(pool: Pool) -> Session:
+        with pytest.raises(RefreshRefused):
+            await start_session(pool, user_id=user_id, password_changes=0)
+        return await start_session(pool, user_id=user_id, password_changes=1)
+
+    assert with_pool(database, story).user_id == user_id
 
 
 def test_the_database_holds_no_token(database: str) -> None:
@@ -324,6 +338,10 @@ async def seconds_until_revoked(view: RevokedSessions, sid: str) -> float:
 def test_an_ending_is_known_in_another_process_within_a_second(database: str) -> None:
     user_id = add_user(database)
 
+    async def change_password(_: Session) -> None:
+        changed = "UPDATE users SET password_changes = password_changes + 1"
+        await asyncio.to_thread(execute, database, changed)
+
     async def promote(_: Session) -> None:
         await asyncio.to_thread(execute, database, "UPDATE users SET role = 'auditor'")
 
@@ -338,11 +356,10 @@ def test_an_ending_is_known_in_another_process_within_a_second(database: str) ->
         async def sign_out(session: Session) -> None:
             await revoke_session(pool, session.sid)
 
-        async def sign_out_everywhere(_: Session) -> None:
-            await revoke_sessions_of(pool, user_id)
-
-        for end in (sign_out, sign_out_everywhere, promote, disable):
-            session = await start_session(pool, user_id=user_id)
+        changes = 0
+        for end in (sign_out, change_password, promote, disable):
+            session = await start_session(pool, user_id=user_id, password_changes=changes)
+            changes += end is change_password
             assert not view.is_revoked(session.sid)
             await end(session)
             waits.append(await seconds_until_revoked(view, session.sid))

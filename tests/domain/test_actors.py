@@ -30,7 +30,7 @@ def test_a_person_is_the_number_and_not_the_role(one: str, other: str, same: boo
 
 def test_who_asked_to_close_a_period_does_not_close_it_in_another_role() -> None:
     (asked,) = periods.close(NONE_CLOSED, "2031-02", "compliance-3", TODAY)
-    standing = periods.evolve(None, asked)
+    standing = periods.restore(0, asked, 1)
 
     with pytest.raises(SamePerson):
         periods.close(standing, "2031-02", "admin-3", TODAY)

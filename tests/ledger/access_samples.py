@@ -1,4 +1,4 @@
-"""The sample facts of the audit trail: looks, refusals, sign-ins and their ends."""
+"""The sample facts of the audit trail, and of what a person may do and whether he may sign in."""
 
 from typing import Any
 
@@ -7,13 +7,20 @@ from domain.access import (
     CommandRefused,
     Denied,
     Looked,
+    PasswordChanged,
     RefreshRefused,
     RefreshReused,
+    RoleChanged,
     SignedIn,
     SignedOut,
     SignInFailed,
     StaffAdded,
+    StaffEnded,
+    StaffReinstated,
 )
+from domain.customer import CustomerFact, SignInEnded, SignInRestored
+from domain.customer import PasswordChanged as PasswordOfCustomerChanged
+from domain.customer import RoleChanged as RoleOfCustomerChanged
 
 SESSION = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
 CAME_BY: dict[str, Any] = {"session": SESSION, "request_id": "5f2c9a10-1f-3b"}
@@ -54,4 +61,15 @@ ACCESS_FACTS: tuple[AccessFact, ...] = (
     SignedOut(user_id=7, **CAME_BY),
     StaffAdded(user_id=9, role="teller"),
     RefreshRefused(user_id=7, reason="session-ended", origin="9f86d081884c7d65", **CAME_BY),
+    RoleChanged(user_id=9, before="teller", after="loan_officer"),
+    StaffEnded(user_id=9, role="loan_officer"),
+    StaffReinstated(user_id=9, role="loan_officer"),
+    PasswordChanged(user_id=7, **CAME_BY),
+)
+
+STANDING_FACTS: tuple[CustomerFact, ...] = (
+    RoleOfCustomerChanged(role="loan_officer"),
+    SignInEnded(role="loan_officer", ended=True),
+    SignInRestored(role="user", password_changes=2),
+    PasswordOfCustomerChanged(role="user", password_changes=3, held=True),
 )

@@ -128,7 +128,7 @@ from ledger.interbank_rules import interbank_entry
 from ledger.interest_rules import interest_entry
 from ledger.journal import Entry, JournalEvent, Recorded, mirrored
 from ledger.posting_rules import entry_for
-from tests.ledger.access_samples import ACCESS_FACTS
+from tests.ledger.access_samples import ACCESS_FACTS, STANDING_FACTS
 from tests.ledger.end_of_day_samples import END_OF_DAY_FACTS
 from tests.ledger.loan_samples import (
     INDEX_FACTS,
@@ -472,6 +472,7 @@ SAMPLES: dict[str, Recorded] = {
         (1101, LOAN_ACCOUNT_FACTS),
         (1201, LOSS_RATE_FACTS),
         (1301, INDEX_FACTS),
+        (1401, STANDING_FACTS),
     )
     for position, fact in enumerate(facts, start=first)
 }
