@@ -252,6 +252,22 @@ def _add_staff(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add.add_argument("--role", required=True, choices=STAFF_ROLES)
     add.add_argument("--email", help="USERNAME@staff.invalid unless given")
     add.set_defaults(run=_later("daybook.staff", "run_add"))
+    for name, function, said in (
+        ("role", "run_role", "give one another role; user for who stays a customer only"),
+        ("end", "run_end", "let one sign in no more; the role stays what it is"),
+        ("reinstate", "run_reinstate", "let one who has ended sign in again"),
+        ("password", "run_password", "give one another password, as with add"),
+    ):
+        change = _added(actions, name, said)
+        _add_data(change)
+        change.add_argument("username", metavar="USERNAME")
+        if name == "role":
+            change.add_argument("--role", required=True, choices=("user", *STAFF_ROLES))
+        change.set_defaults(run=_later("daybook.staff", function))
+    listing = _added(actions, "list", "list them, and those who have ended")
+    _add_data(listing)
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    listing.set_defaults(run=_later("daybook.staff", "run_list"))
 
 
 def _add_reconcile(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
