@@ -16,14 +16,8 @@ from typing import Any, ClassVar, cast
 import psycopg
 from eventsourcing.application import Application
 from eventsourcing.domain import DomainEventProtocol
-from eventsourcing.persistence import (
-    IntegrityError,
-    Mapper,
-    OperationalError,
-    StoredEvent,
-    Transcoder,
-)
-from eventsourcing.postgres import PostgresApplicationRecorder, PostgresFactory
+from eventsourcing.persistence import IntegrityError, Mapper, OperationalError, StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder
 from eventsourcing.utils import Environment
 from psycopg.conninfo import conninfo_to_dict
 
@@ -33,7 +27,10 @@ from ledger.journal import JournalEvent, Recorded, decode, encode
 
 
 class TagMapper(Mapper[str]):
-    """Stores an event as JSON under its tag. Reading looks the tag up in a table, and imports nothing."""
+    """Stores an event as JSON under its tag. Reading looks the tag up in a table, and imports nothing.
+
+    It encodes and decodes all by itself: the transcoder that the library hands it is not used.
+    """
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
         recorded = cast(Recorded, domain_event)
@@ -91,29 +88,13 @@ class LogRecorder(PostgresApplicationRecorder):
         return list(range(batch.first_position, batch.last_position + 1))
 
 
-class _NoTranscoder(Transcoder):
-    """The mapper does the whole encoding, so the library's transcoder has nothing to do."""
-
-    def encode(self, obj: Any) -> bytes:
-        raise NotImplementedError("events are encoded by TagMapper")
-
-    def decode(self, data: bytes) -> Any:
-        raise NotImplementedError("events are decoded by TagMapper")
-
-
-class LogFactory(PostgresFactory):
-    application_recorder_class = LogRecorder
-
-    def transcoder(self) -> Transcoder:
-        return _NoTranscoder()
-
-
 class Ledger(Application[str]):
     """The library's application over the log: repository, notification log and subscriptions."""
 
     name = "daybook"
     env: ClassVar[dict[str, str]] = {
-        "PERSISTENCE_MODULE": "application.event_store:LogFactory",
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "APPLICATION_RECORDER_TOPIC": "application.event_store:LogRecorder",
         "MAPPER_TOPIC": "application.event_store:TagMapper",
         "ORIGINATOR_ID_TYPE": "text",
         "CREATE_TABLE": "n",

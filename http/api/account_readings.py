@@ -17,7 +17,7 @@ from api.pages import Cursor, Limit, Place, page_of, steady_page_of, told_page
 from api.parameters import AN_ID, AsOf, KnownAt, id_of, one_of, refuse, text_of
 from api.transaction_filters import FiltersIn, filters_of
 from api.transaction_readings import ReversedAmount, reversed_amount_of
-from api.visibility import check_account, reading
+from api.visibility import account_for, check_account, reading
 from domain.account_facts import Restriction, Status
 from domain.money import decimal_of
 from domain.refusals import AccountNotFound
@@ -155,10 +155,7 @@ async def list_accounts(
 async def one_account(request: Call, account_id: FromPath[int]) -> ASGIApp:
     """Its terms, its holders and where it stands now."""
     async with reading(request, account_id) as (connection, moment):
-        await check_account(connection, request.actor, account_id)
-        row = await accounts.account(connection, account_id)
-        if row is None:
-            raise AccountNotFound(account_id=account_id)
+        row = await account_for(connection, request.actor, account_id)
         holders = await accounts.holders(connection, account_id)
     owner = next((holder.user_id for holder in holders if holder.right == "owner"), None)
     account = AccountWithHolders(
@@ -211,10 +208,9 @@ async def summary(
 ) -> ASGIApp:
     """The balance, the newest lines that led to it, and the bills that its owner has to pay."""
     async with reading(request, account_id, as_of=as_of, known_at=known_at) as (connection, moment):
-        await check_account(connection, request.actor, account_id)
-        account = await accounts.account(connection, account_id)
+        account = await account_for(connection, request.actor, account_id)
         row = await balances.balance(connection, account_id, moment)
-        if account is None or row is None:
+        if row is None:
             raise AccountNotFound(account_id=account_id)
         lines = await account_lines.lines(connection, account_id, moment, limit=SUMMARY_LINES)
         holders = await accounts.holders(connection, account_id)
@@ -258,10 +254,7 @@ async def history(
         connection,
         moment,
     ):
-        await check_account(connection, request.actor, account_id)
-        account = await accounts.account(connection, account_id)
-        if account is None:
-            raise AccountNotFound(account_id=account_id)
+        account = await account_for(connection, request.actor, account_id)
         lines = await account_lines.lines(
             connection,
             account_id,

@@ -14,13 +14,12 @@ from api.call import Call, asked_by, recorded_at, told, written
 from api.documents import answers, described
 from api.parameters import AsOf, KnownAt, Text
 from api.strict_json import Amount, encode
-from api.visibility import account_of_hold, check_account, reading
+from api.visibility import account_for, account_of_hold, reading
 from application import holds
 from application.books import Answer, Posted
 from domain.account_facts import Movement, TermsFact
 from domain.money import decimal_of
-from domain.refusals import AccountNotFound, HoldNotFound
-from readmodels import accounts
+from domain.refusals import HoldNotFound
 from readmodels import holds as holds_view
 from readmodels.holds import HoldRow, HoldStatus
 
@@ -204,9 +203,7 @@ async def holds_of_account(
 ) -> ASGIApp:
     """Those that were active at the moment asked about; what had expired by then was not."""
     async with reading(request, account_id, as_of=as_of, known_at=known_at) as (connection, moment):
-        await check_account(connection, request.actor, account_id)
-        if await accounts.account(connection, account_id) is None:
-            raise AccountNotFound(account_id=account_id)
+        await account_for(connection, request.actor, account_id)
         rows = await holds_view.holds(connection, account_id, moment)
     return told([_out(row) for row in rows], position=moment.known_at)
 

@@ -12,14 +12,12 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.call import Call, asked_by, told, written
 from api.documents import answers, described
 from api.strict_json import Amount, Rate, encode
-from api.visibility import check_account, reading
+from api.visibility import account_for, reading
 from application import interest
 from application.books import Answer, Posted
 from domain.account_facts import AccountType
 from domain.money import decimal_of, decimals_of, minor_units_of
 from domain.rate_plans import TIERS_MAX, Basis, Method, Posting, Rates, Rounding, Tier, rates_on
-from domain.refusals import AccountNotFound
-from readmodels import accounts
 from readmodels import interest as interest_view
 
 Day = Annotated[dt.date, msgspec.Meta(examples=["2026-04-01"])]
@@ -162,10 +160,7 @@ async def list_rate_plans(request: Call) -> ASGIApp:
 async def account_interest(request: Call, account_id: FromPath[int]) -> ASGIApp:
     """What it has earned and owes, as the last end of day left it."""
     async with reading(request, account_id) as (connection, moment):
-        await check_account(connection, request.actor, account_id)
-        account = await accounts.account(connection, account_id)
-        if account is None:
-            raise AccountNotFound(account_id=account_id)
+        account = await account_for(connection, request.actor, account_id)
         found = await interest_view.interest_of_account(connection, account_id)
         plans = await interest_view.plans(connection, moment.known_at)
     currency = account.currency

@@ -1,8 +1,8 @@
 """Reports: what the bank has and earns, what moved, what was spent. All on both axes of time."""
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final, get_args
 
 from litestar import get
@@ -14,9 +14,7 @@ from api.documents import answers, described
 from api.pages import Limit, limit_of
 from api.parameters import A_DATE, AN_ID, AsOf, KnownAt, date_of, id_of, one_of, refuse
 from api.report_forms import FormatIn, Table, told_report, wants_csv, wire_form
-from api.visibility import check_account, check_user, reading
-from domain.refusals import AccountNotFound
-from readmodels import accounts
+from api.visibility import account_for, check_user, reading
 from readmodels.moments import Moment
 from readmodels.reading import Connection
 from readmodels.reports import analysis as analysis_view
@@ -144,7 +142,6 @@ async def summary_of_transactions(
     as_csv, size, grouping = wants_csv(request, form), limit_of(limit), _grouping(by)
     subject = _subject(request, account_id, user_id)
     async with _reading_about(request, subject, as_of, known_at) as (connection, moment):
-        await _check_subject(request, connection, subject)
         summary = await transaction_summary(
             connection,
             moment,
@@ -173,7 +170,6 @@ async def spending(
     as_csv = wants_csv(request, form)
     subject = _subject(request, account_id, user_id)
     async with _reading_about(request, subject, as_of, known_at) as (connection, moment):
-        await _check_subject(request, connection, subject)
         first = _first_day(booked_from, moment, of_month=True)
         spent = await spend_by_category(connection, moment, subject, booked_from=first)
     return told_report(spent, SPENDING, moment.known_at, as_csv=as_csv)
@@ -238,19 +234,18 @@ def _subject(call: Call, account_id: str | None, user_id: str | None) -> Subject
     return Subject(account_id=account, user_id=user)
 
 
-def _reading_about(
+@asynccontextmanager
+async def _reading_about(
     call: Call, subject: Subject, as_of: str | None, known_at: str | None
-) -> AbstractAsyncContextManager[tuple[Connection, Moment]]:
+) -> AsyncIterator[tuple[Connection, Moment]]:
     touched = () if subject.account_id is None else (subject.account_id,)
-    return reading(call, *touched, user_id=subject.user_id, as_of=as_of, known_at=known_at)
-
-
-async def _check_subject(call: Call, connection: Connection, subject: Subject) -> None:
-    if subject.account_id is None:
-        return
-    await check_account(connection, call.actor, subject.account_id)
-    if await accounts.account(connection, subject.account_id) is None:
-        raise AccountNotFound(account_id=subject.account_id)
+    async with reading(call, *touched, user_id=subject.user_id, as_of=as_of, known_at=known_at) as (
+        connection,
+        moment,
+    ):
+        for account_id in touched:
+            await account_for(connection, call.actor, account_id)
+        yield connection, moment
 
 
 def _rows_of_sections(

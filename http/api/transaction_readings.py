@@ -14,10 +14,10 @@ from api.documents import answers, described
 from api.pages import Cursor, Limit, steady_page_of, told_page
 from api.parameters import AsOf, KnownAt, id_of
 from api.transaction_filters import AccountIn, FiltersIn, FilterTexts, filters_of
-from api.visibility import check_account, check_transaction, check_user, reading
+from api.visibility import account_for, check_transaction, check_user, reading
 from domain.money import decimal_of
-from domain.refusals import AccountNotFound, TransactionNotFound
-from readmodels import accounts, transactions
+from domain.refusals import TransactionNotFound
+from readmodels import transactions
 from readmodels.transaction_filters import Status
 from readmodels.transactions import TransactionRow
 
@@ -110,9 +110,7 @@ async def _history(
         call, *touched, user_id=user_id, as_of=page.as_of, known_at=page.known_at
     ) as (connection, moment):
         if account_id is not None:
-            await check_account(connection, call.actor, account_id)
-            if await accounts.account(connection, account_id) is None:
-                raise AccountNotFound(account_id=account_id)
+            await account_for(connection, call.actor, account_id)
         rows = await transactions.history(
             connection,
             user_id=user_id,

@@ -37,6 +37,7 @@ from domain.refusals import (
     TransactionNotFound,
 )
 from readmodels import accounts, loans, transactions
+from readmodels.accounts import AccountRow
 from readmodels.claims import holder_of
 from readmodels.moments import Moment, MomentAhead, resolve
 from readmodels.projection import wait_for
@@ -105,6 +106,15 @@ async def check_account(connection: Connection, actor: Actor, account_id: int) -
     """To a customer who is no holder of it, the account does not exist."""
     if actor.role == "user" and not await accounts.can_see(connection, actor.user_id, account_id):
         raise AccountNotFound(account_id=account_id)
+
+
+async def account_for(connection: Connection, actor: Actor, account_id: int) -> AccountRow:
+    """The account; to a customer who is no holder of it, it does not exist."""
+    await check_account(connection, actor, account_id)
+    account = await accounts.account(connection, account_id)
+    if account is None:
+        raise AccountNotFound(account_id=account_id)
+    return account
 
 
 async def check_loan(connection: Connection, actor: Actor, loan_id: int) -> None:

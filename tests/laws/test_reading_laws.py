@@ -34,11 +34,10 @@ def bank(module_database: str) -> Iterator[Bank]:
 async def test_a_balance_at_any_moment_is_what_the_log_says(
     connection: Connection, history: History
 ) -> None:
-    for moment in history.moments():
-        for number in history.numbers:
-            row = await balances.balance(connection, number, moment)
-            found = None if row is None else (row.balance, row.held, row.available)
-            assert found == naive.balance(history.log, number, moment), (number, moment)
+    for moment, number in itertools.product(history.moments(), history.numbers):
+        row = await balances.balance(connection, number, moment)
+        found = None if row is None else (row.balance, row.held, row.available)
+        assert found == naive.balance(history.log, number, moment), (number, moment)
     now = moment_of_now(history.log)
     for number in history.numbers:
         stands = await account(connection, number, now=now.now)
@@ -56,11 +55,10 @@ async def test_a_balance_at_any_moment_is_what_the_log_says(
 async def test_a_balance_by_value_date_is_of_the_lines_that_count_by_then(
     connection: Connection, history: History
 ) -> None:
-    for moment in history.moments():
-        for number in history.numbers:
-            row = await balances.balance(connection, number, moment, basis="value")
-            found = None if row is None else row.balance
-            assert found == naive.value_balance(history.log, number, moment), (number, moment)
+    for moment, number in itertools.product(history.moments(), history.numbers):
+        row = await balances.balance(connection, number, moment, basis="value")
+        found = None if row is None else row.balance
+        assert found == naive.value_balance(history.log, number, moment), (number, moment)
 
 
 @of_any_history()
@@ -70,11 +68,10 @@ async def test_holds_at_any_moment_are_those_placed_and_not_over_with_what_is_le
     moments = [m for m in history.moments() if m.as_of >= history.today]
     # The day may be over at the end of it, or now.
     asked = [msgspec.structs.replace(m, now=clock.now()) for m in moments]
-    for moment in [*moments, *asked]:
-        for number in history.numbers:
-            rows = await holds.holds(connection, number, moment)
-            found = {row.hold_id: row.remaining for row in rows}
-            assert found == naive.holds(history.log, number, moment), (number, moment)
+    for moment, number in itertools.product([*moments, *asked], history.numbers):
+        rows = await holds.holds(connection, number, moment)
+        found = {row.hold_id: row.remaining for row in rows}
+        assert found == naive.holds(history.log, number, moment), (number, moment)
 
 
 @of_any_history()
@@ -85,23 +82,21 @@ async def test_lines_at_any_moment_and_page_by_page_are_what_the_log_says(
         st.lists(st.sampled_from(list(history.moments())), min_size=12, max_size=12)
     )
 
-    for moment in [*asked, moment_of_now(history.log)]:
-        for number in history.numbers:
-            found = []
-            before = None
-            while page := await account_lines.lines(
-                connection, number, moment, limit=3, before=before
-            ):
-                found += page
-                before = (page[-1].booking_date, page[-1].position)
-            shown = [
-                naive.Line(row.booking_date, row.position, row.amount, row.balance) for row in found
-            ]
-            assert shown == naive.lines(history.log, number, moment.as_of, moment.known_at)
-            for row in found:
-                event = history.log[row.position - 1].event
-                labels = naive.labels(history.log, event, moment.known_at)
-                assert (row.category, tuple(row.tags)) == labels
+    moments = [*asked, moment_of_now(history.log)]
+    for moment, number in itertools.product(moments, history.numbers):
+        found = []
+        before = None
+        while page := await account_lines.lines(connection, number, moment, limit=3, before=before):
+            found += page
+            before = (page[-1].booking_date, page[-1].position)
+        shown = [
+            naive.Line(row.booking_date, row.position, row.amount, row.balance) for row in found
+        ]
+        assert shown == naive.lines(history.log, number, moment.as_of, moment.known_at)
+        for row in found:
+            event = history.log[row.position - 1].event
+            labels = naive.labels(history.log, event, moment.known_at)
+            assert (row.category, tuple(row.tags)) == labels
 
 
 @of_any_history()
