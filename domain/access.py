@@ -91,8 +91,8 @@ class AccessFact(Fact, frozen=True, kw_only=True, omit_defaults=True):
 class CallFact(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
     """A call to the API: its route, what it was about, the filters of a list, and how it was answered.
 
-    `subjects` are as in `account-5`; a list that names none is about all that its filters leave. A filter
-    whose value may name a person is kept by its own name. `origin` is a keyed digest of the address.
+    `subjects` are those that were asked about, as in `account-5`. A filter whose value may name a person is
+    kept by its own name. `origin` is a keyed digest of the address.
     """
 
     route: str
@@ -104,7 +104,12 @@ class CallFact(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
 
 @stored_as("access.looked.1")
 class Looked(CallFact, frozen=True, kw_only=True, omit_defaults=True):
-    """A member of staff asked for what is a customer's; it was committed before anything was answered."""
+    """A member of staff asked for what is a customer's; it was committed before anything was answered.
+
+    Of a list or a report, `shown` is what the very answer named, by kind: `{"account": [5, 7]}`.
+    """
+
+    shown: dict[str, tuple[int, ...]] = msgspec.field(default_factory=dict)
 
 
 @stored_as("access.denied.1")

@@ -474,7 +474,8 @@ CREATE UNIQUE INDEX standing_order_outcomes_order ON readmodels.standing_order_o
     (order_id, position);
 
 -- The audit trail: looks by staff, calls and commands that were refused, sign-ins and their ends.
--- `address` is ciphertext, `detail` JSON.
+-- `address` is ciphertext, `detail` JSON. `subjects` and `shown`, what it was about and what a list named,
+-- are as in `account-5`.
 CREATE TABLE readmodels.accesses (
     position bigint NOT NULL,
     version bigint NOT NULL,
@@ -489,12 +490,16 @@ CREATE TABLE readmodels.accesses (
     origin text,
     address text,
     subjects text[] NOT NULL,
-    detail text NOT NULL
+    detail text NOT NULL,
+    shown text[] NOT NULL
 );
 CREATE UNIQUE INDEX accesses_position ON readmodels.accesses (position);
 CREATE INDEX accesses_actor ON readmodels.accesses (actor, position);
+-- A list names hundreds: a row for each would be many times as large.
+CREATE INDEX accesses_to ON readmodels.accesses USING gin (subjects, shown);
 
--- What each was about: `account` and its number, and so on.
+-- The transactions and statements that were asked for by number: of those, few are ever, and whose they
+-- are is asked of other views.
 CREATE TABLE readmodels.access_subjects (
     subject text NOT NULL,
     number bigint NOT NULL,

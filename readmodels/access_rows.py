@@ -9,6 +9,7 @@ from domain.access import (
     AccessFact,
     CallFact,
     CommandRefused,
+    Looked,
     PasswordChanged,
     RefreshRefused,
     RoleChanged,
@@ -22,6 +23,8 @@ from ledger.journal import JournalEvent
 from readmodels.copy_text import text_of, texts_of
 
 DONE: Final = "done"
+# Whose they are is asked of other views, by number.
+ASKED_ELSEWHERE: Final = ("transaction", "statement")
 
 
 class AccessRows:
@@ -42,11 +45,13 @@ class AccessRows:
             f"\t{kind_of(fact)}\t{text_of(event.actor)}\t{text_of(call)}\t{text_of(outcome)}"
             f"\t{text_of(fact.session or None)}\t{text_of(fact.request_id or None)}"
             f"\t{text_of(getattr(fact, 'origin', None) or None)}\t{text_of(getattr(fact, 'address', None))}"
-            f"\t{texts_of(subjects)}\t{text_of(msgspec.json.encode(detail).decode())}\n"
+            f"\t{texts_of(subjects)}\t{text_of(msgspec.json.encode(detail).decode())}"
+            f"\t{texts_of(_shown_by(fact))}\n"
         )
         for subject in subjects:
             kind, _, number = subject.rpartition("-")
-            self.subjects.append(f"{text_of(kind)}\t{number}\t{position}\n")
+            if kind in ASKED_ELSEWHERE:
+                self.subjects.append(f"{kind}\t{number}\t{position}\n")
 
 
 def kind_of(fact: AccessFact) -> str:
@@ -61,10 +66,19 @@ def _subjects_of(fact: AccessFact) -> tuple[str, ...]:
     return () if user_id is None else (f"user-{user_id}",)
 
 
+def _shown_by(fact: AccessFact) -> list[str]:
+    if not isinstance(fact, Looked):
+        return []
+    return [f"{kind}-{number}" for kind, numbers in fact.shown.items() for number in numbers]
+
+
 def _told(fact: AccessFact) -> tuple[str, str, dict[str, Any]]:
-    """What was called, how it ended, and what else there is to say."""
+    """What was called, how it ended, and what else there is to say: of what a list showed, how many."""
     if isinstance(fact, CallFact):
-        return fact.route, fact.outcome, {"filters": fact.filters} if fact.filters else {}
+        detail: dict[str, Any] = {"filters": fact.filters} if fact.filters else {}
+        if isinstance(fact, Looked) and fact.shown:
+            detail["shown"] = {kind: len(numbers) for kind, numbers in fact.shown.items()}
+        return fact.route, fact.outcome, detail
     if isinstance(fact, CommandRefused):
         return fact.call, fact.refusal, {"figures": fact.figures}
     if isinstance(fact, SignInFailed):

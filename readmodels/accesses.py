@@ -8,12 +8,12 @@ import msgspec
 from readmodels.reading import Connection, page_size
 
 # All that belongs to a user, or to an account: whoever looked at any of it looked at theirs.
-SUBJECTS: Final = """
+THEIRS: Final = """
     accounts AS (
         SELECT account_id FROM readmodels.account_holders WHERE user_id = %(user_id)s
          UNION SELECT %(account_id)s::bigint WHERE %(account_id)s::bigint IS NOT NULL
-    ), subjects AS (
-        SELECT 'account' AS subject, account_id AS number FROM accounts
+    ), things AS (
+        SELECT 'account' AS kind, account_id AS number FROM accounts
          UNION ALL SELECT 'hold', hold_id FROM readmodels.holds JOIN accounts USING (account_id)
          UNION ALL SELECT 'standing_order', order_id
           FROM readmodels.standing_orders JOIN accounts USING (account_id)
@@ -27,16 +27,16 @@ SUBJECTS: Final = """
           WHERE user_id = %(user_id)s AND version = 1
          UNION ALL SELECT 'registration', registration_id FROM readmodels.registrations
           WHERE user_id = %(user_id)s AND version = 1
-    ), found AS (
-        SELECT s.position FROM subjects JOIN readmodels.access_subjects s USING (subject, number)
-        -- Many are the transactions of an account, and few are ever looked at.
-         UNION SELECT s.position
+    ), theirs AS (
+        SELECT kind || '-' || number AS name FROM things
+        -- Many are the transactions of an account, and few are ever asked for by number.
+         UNION SELECT 'transaction-' || s.number
           FROM readmodels.access_subjects s
           JOIN readmodels.transactions t ON t.transaction_id = s.number
          WHERE s.subject = 'transaction'
            AND (t.source_account_id IN (SELECT account_id FROM accounts)
                 OR t.destination_account_id IN (SELECT account_id FROM accounts))
-         UNION SELECT s.position
+         UNION SELECT 'statement-' || s.number
           FROM readmodels.access_subjects s
           JOIN claims c ON c.name = 'statement/' || s.number
          WHERE s.subject = 'statement'
@@ -46,7 +46,7 @@ SUBJECTS: Final = """
 """
 PAGE: Final = """
     SELECT position, version, recorded_at, kind, actor, call, outcome, session, request_id, origin,
-           address, subjects, detail
+           address, subjects, detail, {shown}
       FROM readmodels.accesses
      WHERE position < %(before)s
        AND (%(actor)s::text IS NULL OR actor = %(actor)s)
@@ -57,14 +57,25 @@ PAGE: Final = """
        {narrowed}
      ORDER BY position DESC LIMIT %(limit)s
 """
-ACCESSES: Final = PAGE.format(narrowed="")
+ACCESSES: Final = PAGE.format(shown="ARRAY[]::text[]", narrowed="")
+NAMED: Final = "(SELECT array_agg(name) FROM theirs)"
+# What is theirs is picked from a page of rows, and not from all that there are.
 ACCESSES_TO: Final = f"""
-    WITH {SUBJECTS} {PAGE.format(narrowed="AND position IN (SELECT position FROM found)")}
+    WITH {THEIRS}, page AS (
+        {PAGE.format(shown="shown", narrowed=f"AND (subjects && {NAMED} OR shown && {NAMED})")}
+    )
+    SELECT position, version, recorded_at, kind, actor, call, outcome, session, request_id, origin,
+           address, subjects, detail,
+           ARRAY(SELECT unnest(subjects || shown) INTERSECT SELECT name FROM theirs ORDER BY 1)
+      FROM page ORDER BY position DESC
 """
 
 
 class AccessRow(msgspec.Struct, frozen=True):
-    """`version` is that in the audit trail. `address` is ciphertext of the person who signed in."""
+    """`version` is that in the audit trail. `address` is ciphertext of the person who signed in.
+
+    `theirs` is what it was about, or showed, of the user or the account that was asked for.
+    """
 
     position: int
     version: int
@@ -79,6 +90,7 @@ class AccessRow(msgspec.Struct, frozen=True):
     address: str | None
     subjects: list[str]
     detail: str
+    theirs: list[str]
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):

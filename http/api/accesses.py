@@ -69,10 +69,12 @@ ToIn = Annotated[str | None, _parameter("to", "Recorded on this business day or 
 class AccessOut(msgspec.Struct, kw_only=True):
     """One event of the audit trail; `number` counts them without a gap.
 
-    `call` is a route, a command, or what else was tried. A filter shown as `…` was a text, which is not
-    kept. `origin` is a keyed digest of the address: the same address has the same. From where somebody
-    signed in is under that person's key, and in the person's own export. `request_id` is ours, and no two
-    calls have the same; behind a slash stands the `X-Request-Id` that the caller sent with it.
+    `call` is a route, a command, or what else was tried. `subjects` is what was asked about and, of whom this
+    asks for, what a list showed; `detail` has how many things a list showed in all, by kind, and its event
+    in the log which. A filter shown as `…` was a text, which is not kept. `origin` is a keyed digest of the
+    address: the same address has the same. From where somebody signed in is under that person's key, and in
+    the person's own export. `request_id` is ours, and no two calls have the same; behind a slash stands the
+    `X-Request-Id` that the caller sent with it.
     """
 
     position: int
@@ -141,7 +143,7 @@ def _out(row: AccessRow) -> AccessOut:
         kind=row.kind,  # type: ignore[arg-type]
         actor=row.actor,
         call=row.call,
-        subjects=row.subjects,
+        subjects=list(dict.fromkeys([*row.subjects, *row.theirs])),
         outcome=row.outcome,
         session=row.session,
         request_id=row.request_id,

@@ -20,6 +20,7 @@ from api.parameters import AN_ID, id_of, refuse
 from api.visibility import WAIT_SECONDS, check_account, reading
 from application.commands import Actor
 from application.pools import borrowed
+from domain.access import Looked
 from domain.refusals import AccountNotFound
 from ledger.journal import decode
 from readmodels.log_proofs import (
@@ -40,6 +41,8 @@ from readmodels.log_proofs import (
 from readmodels.reading import Connection
 
 POLL_SECONDS: Final = 0.05
+# As the route stands in a look at it.
+LOG: Final = "GET /audit/log"
 
 PositionIn = Annotated[
     str | None,
@@ -120,11 +123,17 @@ class ConsistencyOut(msgspec.Struct, kw_only=True, rename={"older": "from", "new
     **described("The log", answers(200, list[EventOut], 401, 403, 429, 503)),
 )
 async def log(request: Call, after: AfterIn = None, limit: Limit = None) -> ASGIApp:
-    """Events in their order, as they are stored and hashed."""
+    """Events in their order, as they are stored and hashed.
+
+    For staff, reading them is recorded in the log itself, so whoever follows it finds her own looks there;
+    a page of nothing else is none.
+    """
     size, first = limit_of(limit), 0 if after == "0" else id_of("after", after) or 0
     async with borrowed(request.bank.reads) as connection:
         events = await log_events(connection, first, first + size)
         head = await log_head(connection)
+    if all(_is_quiet(request.actor, event) for event in events):
+        request.is_no_look()
     last = events[-1].position if events else head
     link = next_page(request, "after", last) if last < head else None
     return told([event_out(event) for event in events], position=head, link=link)
@@ -272,6 +281,20 @@ def may_read(actor: Actor, event: EventLeaf) -> bool:
         return True
     by = decode(event.tag, event.state).actor
     return by == actor.name or by.startswith("system-")
+
+
+def _is_quiet(actor: Actor, event: EventLeaf) -> bool:
+    """A look at the log, by the actor or at nothing of a customer's: to record that it was read would be
+    one more to read, and so without end, for two who follow the log as for one."""
+    if event.tag != Looked.TAG:
+        return False
+    try:
+        look = decode(event.tag, event.state)
+    except msgspec.MsgspecError:
+        # It was damaged in the store, and is shown as it is.
+        return False
+    by_actor = look.actor == actor.name
+    return look.fact.route == LOG and (by_actor or not look.fact.shown)
 
 
 # --- As it is said

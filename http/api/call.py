@@ -140,6 +140,10 @@ class Call(Request[Any, Any, Any]):
         state = self.scope["state"]
         return Via(state["session_id"], state["request_id"])
 
+    def is_no_look(self) -> None:
+        """The answer shows nothing that is a customer's, whatever its route may show."""
+        self.scope["state"].pop("look", None)
+
     @property
     def key(self) -> str | None:
         arrival: Arrival = self.scope["state"]["arrival"]
@@ -156,9 +160,12 @@ class Call(Request[Any, Any, Any]):
 
 
 class Told:
-    """A ready-made answer: it is sent as it is, without passing through the framework's own classes."""
+    """A ready-made answer: it is sent as it is, without passing through the framework's own classes.
 
-    __slots__ = ("body", "headers", "status")
+    `value` is what the body says, for the look at it.
+    """
+
+    __slots__ = ("body", "headers", "status", "value")
 
     def __init__(
         self,
@@ -167,9 +174,11 @@ class Told:
         headers: Sequence[tuple[bytes, bytes]] = (),
         *,
         media_type: bytes = b"application/json",
+        value: Any = None,
     ) -> None:
         self.status = status
         self.body = body
+        self.value = value
         self.headers = [*headers]
         # What has not changed has a length and a type, but they are those of what is not sent.
         if status != NOT_MODIFIED:
@@ -179,6 +188,7 @@ class Told:
             ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["told"] = self.value
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
@@ -213,7 +223,7 @@ def told(value: Any, *, position: int | None = None, link: str | None = None) ->
         headers.append((b"daybook-position", str(position).encode()))
     if link is not None:
         headers.append((b"link", link.encode()))
-    return Told(200, encode(value), headers)
+    return Told(200, encode(value), headers, value=value)
 
 
 def told_answer(answer: Answer) -> Told:

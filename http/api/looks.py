@@ -18,6 +18,7 @@ from api.call import Bank, Told
 from api.policy import RULES, VERSIONED
 from api.problems import answer_problem
 from api.rate_limits import DENIALS_PER_PRINCIPAL, TooManyToRecord, admit_recorded
+from api.shown import shown_in
 from application.audit_trail import noted
 from application.commands import Actor
 from domain.access import CallFact, Denied, Looked
@@ -63,8 +64,9 @@ async def recorded(scope: Any, status: int) -> ASGIApp | None:
         instead = _problem(scope, error)
         if not error.told:
             return instead
-    fact = _fact(bank, scope, Looked if looked else Denied, _outcome(status, state.get("problem")))
+    outcome = _outcome(status, state.get("problem"))
     try:
+        fact = _look(bank, scope, outcome) if looked else _call(bank, scope, Denied, outcome)
         answer = await bank.writer.submit(noted(actor.name, lambda _: fact))
     except Exception as error:  # noqa: BLE001 - whatever it is: nothing is shown that is not recorded
         return _problem(scope, error)
@@ -84,7 +86,14 @@ def _problem(scope: Any, error: Exception) -> Told:
     )
 
 
-def _fact(bank: Bank, scope: Any, kind: type[CallFact], outcome: str) -> CallFact:
+def _look(bank: Bank, scope: Any, outcome: str) -> CallFact:
+    """Of one thing, its subject says what was seen; of many, what the answer names."""
+    rule, answer = RULES[scope["method"], scope["path_template"]], scope["state"].get("told")
+    shown = shown_in(answer) if rule.subject == "many" else {}
+    return _call(bank, scope, Looked, outcome, shown=shown)
+
+
+def _call(bank: Bank, scope: Any, kind: type[CallFact], outcome: str, **more: Any) -> CallFact:
     state, template = scope["state"], scope["path_template"]
     rule = RULES[scope["method"], template]
     named = {f"{rule.subject}_id": rule.subject, **_NAMING}
@@ -106,6 +115,7 @@ def _fact(bank: Bank, scope: Any, kind: type[CallFact], outcome: str) -> CallFac
         ),
         origin=bank.keyring.origin_of(client[0] if client else ""),
         outcome=outcome,
+        **more,
     )
 
 

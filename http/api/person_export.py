@@ -81,7 +81,10 @@ class SignInOut(msgspec.Struct, kw_only=True):
 
 
 class LookOut(msgspec.Struct, kw_only=True):
-    """A member of staff, by role and number, asked for what is the person's. `call` is the route."""
+    """A member of staff, by role and number, was shown what is the person's, or asked for it.
+
+    `call` is the route, and `subjects` what of the person's it named; of others it may have named more.
+    """
 
     timestamp: dt.datetime
     position: int
@@ -104,8 +107,8 @@ class ComingInOut(msgspec.Struct, kw_only=True):
 class ExportOut(msgspec.Struct, kw_only=True):
     """`details` are all there ever were, the newest last; none of a person who was erased.
 
-    `looks` are those at the person, or at what is the person's, the newest first; lists that a member of
-    staff saw without naming anybody are not among them.
+    `looks` are those at the person, or at what is the person's, the newest first, and the lists and
+    reports in which any of it was shown.
 
     Of sign-ins, the newest thousand that are still kept. `complete` comes last: a document without it
     was cut off.
@@ -333,7 +336,7 @@ def _look_out(row: AccessRow) -> LookOut:
         position=row.position,
         by=row.actor,
         call=row.call,
-        subjects=row.subjects,
+        subjects=row.theirs,
         outcome=row.outcome,
     )
 

@@ -103,26 +103,27 @@ def told_report(report: Any, table: Table, position: int, *, as_csv: bool) -> To
     said = in_major_units(report)
     if not as_csv:
         return told(said, position=position)
-    return _told_csv(table.columns, table.rows(said), table.name, position)
+    return _told_csv(said, table, position)
 
 
-def _told_csv(
-    columns: Sequence[str], rows: Iterable[dict[str, Any]], name: str, position: int
-) -> Told:
+def _told_csv(said: Any, table: Table, position: int) -> Told:
     """Rows of a report in major units. Texts are quoted and never a formula, numbers are neither."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(columns)
-    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+    writer.writerow(table.columns)
+    writer.writerows(
+        [_cell(row.get(column)) for column in table.columns] for row in table.rows(said)
+    )
     headers = [
         (b"daybook-position", str(position).encode()),
-        (b"content-disposition", f'attachment; filename="{name}.csv"'.encode()),
+        (b"content-disposition", f'attachment; filename="{table.name}.csv"'.encode()),
     ]
     return Told(
         200,
         text.getvalue().encode(),
         headers,
         media_type=b"text/csv; charset=utf-8; header=present",
+        value=said,
     )
 
 

@@ -66,7 +66,12 @@ def test_looks_at_what_is_a_customers_are_found_by_the_customer(story: Story) ->
     found = story.ask(user_id=story.ada.user_id, kind="looked", actor=teller_of(story))
     theirs = story.ask(user_id=story.bob.user_id, kind="looked", actor=teller_of(story))
 
+    # The newest is the list in which all of them were.
+    listed, *found = found
     assert len(found) == len(story.paths)
+    assert listed["call"] == theirs[0]["call"] == "GET /accounts"
+    assert listed["subjects"] == [f"account-{story.account}"]
+    assert theirs.pop(0)["subjects"] == [f"account-{story.other}"]
     kinds = {subject.rpartition("-")[0] for subject in subjects(found)}
     assert kinds == {
         *("account", "hold", "statement", "transaction", "standing_order", "loan", "user")
@@ -78,6 +83,7 @@ def test_looks_at_what_is_a_customers_are_found_by_the_customer(story: Story) ->
 def test_looks_at_an_account_are_found_by_the_account(story: Story) -> None:
     found = story.ask(account_id=story.account, kind="looked", actor=teller_of(story))
 
+    assert found.pop(0)["call"] == "GET /accounts"
     kinds = sorted(subject.rpartition("-")[0] for subject in subjects(found))
     assert kinds == ["account", "hold", "standing_order", "statement", "transaction"]
 
@@ -99,6 +105,8 @@ def test_refusals_sign_ins_and_lists_are_told_apart(story: Story) -> None:
     assert refused["request_id"]
     assert (signed_in["outcome"], signed_in["session"] is None) == ("done", False)
     assert (listed["call"], listed["subjects"]) == ("GET /accounts", [])
+    # Two accounts of two customers.
+    assert listed["detail"] == {"shown": {"account": 2}}
     assert listed["session"] == signed_in["session"]
 
 
@@ -148,7 +156,7 @@ def test_a_person_is_told_who_looked_and_from_where_somebody_came_in(story: Stor
     told = story.ada.get(f"/users/{story.ada.user_id}/export").json()
 
     by_teller = [each for each in told["looks"] if each["by"] == teller_of(story)]
-    assert len(by_teller) == len(story.paths)
+    assert len(by_teller) == len(story.paths) + 1
     assert story.teller.username not in str(told)
     (came_in,) = told["coming_in"]
     assert (came_in["kind"], came_in["address"]) == ("signed-in", "127.0.0.1")

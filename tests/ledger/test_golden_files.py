@@ -50,3 +50,14 @@ def test_an_event_of_a_loan_from_before_valuations_is_read_as_having_none() -> N
     assert stored.count(b",[0,0,0]]") == 1
 
     assert decode(tag, stored.replace(b",[0,0,0]]", b"]")) == SAMPLES[tag].event
+
+
+def test_a_look_at_a_list_has_what_it_showed_after_all_that_older_looks_have() -> None:
+    tag = "access.looked.1"
+    stored = (GOLDEN / f"{tag}.json").read_bytes().removesuffix(b"\n")
+    shown = b'"outcome":"answered","shown":{"account":[5,7],"user":[3]}}'
+
+    event = decode(tag, stored.replace(b'"outcome":"answered"}', shown))
+
+    assert event.fact.shown == {"account": (5, 7), "user": (3,)}
+    assert encode(event) == stored.replace(b'"outcome":"answered"}', shown)
