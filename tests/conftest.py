@@ -1,5 +1,6 @@
 """A real Postgres for the tests: one throw-away cluster a run, one clone of a template a test."""
 
+import datetime as dt
 import itertools
 import os
 import shutil
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from application import clock
 from daybook.embedded_postgres import embedded_postgres
 from migrations.runner import migrate
 from tests.durable_postgres import DurablePostgres
@@ -123,3 +125,14 @@ def _created(server: str, template: str | None) -> Iterator[str]:
         finally:
             dropped = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
             connection.execute(dropped)
+
+
+@pytest.fixture(scope="module")
+def one_day(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The clock goes on from noon of the module's `TODAY`, so that no midnight passes between the moment that
+    the module was read and the end of its tests. For tests whose programs all run in this process."""
+    now = clock.now
+    ahead = dt.datetime.combine(request.module.TODAY, dt.time(12), dt.UTC) - now()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", lambda: now() + ahead)
+        yield

@@ -9,6 +9,7 @@ from application import clock
 from tests.running_api import Person, RunningApi
 
 TODAY: Final = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 YESTERDAY: Final = TODAY - dt.timedelta(days=1)
 
 

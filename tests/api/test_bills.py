@@ -4,10 +4,13 @@ import datetime as dt
 import itertools
 from typing import Any
 
+import pytest
+
 from application import clock
 from tests.running_api import Person, RunningApi
 
 TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 NAMES = itertools.count(1)
 
 

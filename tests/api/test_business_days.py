@@ -5,14 +5,16 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
-from application import accounts
+import pytest
+
+from application import accounts, clock
 from application.books import Command
-from application.clock import now
 from daybook.end_of_day.run import Bank, end_days
 from daybook.end_of_day.steps import Day, Step
 from tests.running_api import RunningApi
 
-TODAY = now().date()
+TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 
 
 def test_staff_see_the_days_that_were_ended_newest_first(api: RunningApi) -> None:

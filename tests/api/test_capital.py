@@ -3,10 +3,13 @@
 import datetime as dt
 from typing import Any
 
+import pytest
+
 from application import clock
 from tests.running_api import Person, RunningApi
 
 TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 
 
 def balances(person: Person, **asked: Any) -> dict[int, float]:

@@ -19,6 +19,7 @@ from tests.bank import ask
 from tests.running_api import Person, RunningApi
 
 TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 DAY = dt.timedelta(days=1)
 
 

@@ -22,6 +22,7 @@ LISTS: Final = sorted(
     if parameter["name"] == "cursor"
 )
 TODAY: Final = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 
 
 class Lived:

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from application.clock import now
+from application import clock
 from daybook.end_of_day.interest import ACCRUAL
 from daybook.end_of_day.run import Bank, end_days
 from tests.running_api import RunningApi
 
-TODAY = now().date()
+TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 RATES = {
     "account_type": "savings",
     "currency": "EUR",

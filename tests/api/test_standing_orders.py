@@ -7,14 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
-from application.clock import now
+from application import clock
 from daybook.end_of_day.run import Bank, end_days
 from daybook.end_of_day.standing_orders import STEP
 from domain.banking_calendar import WEEKENDS
 from tests.bank import read_log
 from tests.running_api import Person, RunningApi
 
-TODAY = now().date()
+TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 ONE = dt.timedelta(days=1)
 
 

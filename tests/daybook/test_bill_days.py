@@ -8,11 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from application import autopay
+from application import autopay, clock
 from application.autopay import WantedRule
 from application.bill_payments import authorise
 from application.billers import change_biller, register_biller
-from application.clock import now
 from application.payment_places import Place
 from application.presenting import Outcome, PresentedBill, present_bill
 from daybook.end_of_day import bills as steps
@@ -24,7 +23,8 @@ from tests import bank as banks
 from tests.bank import ask, read_log, told
 from tests.readmodels.asking import project
 
-TODAY = now().date()
+TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 YESTERDAY = TODAY - dt.timedelta(days=1)
 STEPS = (steps.AUTOPAY, steps.LATE_FEES, steps.SETTLEMENTS)
 

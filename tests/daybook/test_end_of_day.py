@@ -11,10 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from application import accounts, periods
+from application import accounts, clock, periods
 from application import holds as hold_cases
 from application.books import Command
-from application.clock import now
 from application.commands import Actor
 from application.transact import Writer
 from daybook.end_of_day.run import (
@@ -39,7 +38,8 @@ from tests.durable_postgres import DurablePostgres
 from tests.faults.proxy import Proxy
 
 ONE = dt.timedelta(days=1)
-TODAY = now().date()
+TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 YESTERDAY = TODAY - ONE
 
 
@@ -265,7 +265,7 @@ def test_holds_that_ran_out_expire_on_frozen_accounts_too(database: str) -> None
                 number,
                 number,
                 Decimal(5),
-                expires_at=now() + dt.timedelta(seconds=seconds),
+                expires_at=clock.now() + dt.timedelta(seconds=seconds),
                 counterparty=None,
                 description=None,
             )

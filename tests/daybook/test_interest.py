@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from application import accounts, corrections, interest
-from application.clock import now
+from application import accounts, clock, corrections, interest
 from application.commands import Details
 from daybook.end_of_day.interest import ACCRUAL, CAPITALISATION
 from daybook.end_of_day.run import Bank as Ending
@@ -21,7 +20,8 @@ from ledger.trial_balance import trial_balance
 from tests.bank import Bank, ask, open_account, read_log, register, told
 
 ONE = dt.timedelta(days=1)
-TODAY = now().date()
+TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 # The last day of a month that is over, and its first.
 END = TODAY.replace(day=1) - ONE
 BEGIN = END.replace(day=1)

@@ -10,6 +10,7 @@ from application import clock
 from tests.running_api import Person, RunningApi, running_api
 
 TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from fractions import Fraction
 import psycopg
 import pytest
 
-from application import accounts, interest
-from application.clock import now
+from application import accounts, clock, interest
 from application.commands import Details
 from daybook.end_of_day.interest import ACCRUAL, CAPITALISATION
 from daybook.end_of_day.run import Bank as Ending
@@ -23,7 +22,8 @@ from tests.bank import Bank, ask, open_account, read_log, register, told
 from tests.laws.naive_interest import naive_interest
 
 ONE = dt.timedelta(days=1)
-TODAY = now().date()
+TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 # So that two month ends are among the days that are ended.
 FIRST = (TODAY.replace(day=1) - 40 * ONE).replace(day=20)
 LAST = TODAY.replace(day=1) + 3 * ONE

@@ -30,6 +30,7 @@ from tests.laws.loan_stories import DAY, Act, Book, decide
 from tests.running_api import RunningApi, running_api
 
 TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 # Days of a story, which ends today.
 STORY = 100
 FUNDS = 1_000_000

@@ -14,6 +14,7 @@ from tests.bank import Bank, deposit, read_log, transfer
 from tests.readmodels.asking import project, read
 
 TODAY = clock.now().date()
+pytestmark = pytest.mark.usefixtures("one_day")
 
 
 @pytest.fixture(scope="module")
