@@ -31,7 +31,8 @@ CREATE TABLE readmodels.self_audit (
     position bigint NOT NULL,
     log_findings integer NOT NULL,
     view_differences integer NOT NULL,
-    rebuilt integer NOT NULL
+    rebuilt integer NOT NULL,
+    user_findings integer NOT NULL
 );
 
 -- Accounts with their terms and current balance, in minor units.

@@ -15,7 +15,8 @@ DAMAGE: Final = """
      ORDER BY position LIMIT 1
 """
 LAST: Final = """
-    SELECT ended_at, position, log_findings, view_differences, rebuilt FROM readmodels.self_audit
+    SELECT ended_at, position, log_findings, view_differences, rebuilt, user_findings
+      FROM readmodels.self_audit
 """
 FORGET: Final = "DELETE FROM readmodels.log_damage"
 REMEMBER: Final = """
@@ -23,7 +24,7 @@ REMEMBER: Final = """
     SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[])
 """
 FORGET_LAST: Final = "DELETE FROM readmodels.self_audit"
-REMEMBER_LAST: Final = "INSERT INTO readmodels.self_audit VALUES (%s, %s, %s, %s, %s)"
+REMEMBER_LAST: Final = "INSERT INTO readmodels.self_audit VALUES (%s, %s, %s, %s, %s, %s)"
 
 
 class LogDamaged(Exception):
@@ -45,13 +46,17 @@ class Damage(msgspec.Struct, frozen=True):
 
 
 class LastAudit(msgspec.Struct, frozen=True):
-    """`position` is how far the log had come; `rebuilt` counts views that were found wrong and rebuilt."""
+    """`position` is how far the log had come; `rebuilt` counts views that were found wrong and rebuilt.
+
+    `user_findings` are rows of the table of users that are not what the log says.
+    """
 
     ended_at: dt.datetime
     position: int
     log_findings: int
     view_differences: int
     rebuilt: int
+    user_findings: int
 
 
 async def check_stream(connection: Connection, stream: str, known_at: int) -> None:

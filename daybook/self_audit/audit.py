@@ -1,4 +1,4 @@
-"""The whole audit: the log in order and by stream, then the views; and the certificate of what it found."""
+"""The whole audit: the log in order and by stream, users and views by it; and the certificate of what it found."""
 
 import datetime as dt
 import time
@@ -11,9 +11,10 @@ import psycopg
 
 from application import clock
 from daybook.self_audit.commands_in_order import CHECK as COMMANDS
-from daybook.self_audit.findings import Finding, Findings
+from daybook.self_audit.findings import USERS, Finding, Findings
 from daybook.self_audit.log_by_stream import LogByStream, audit_by_stream
 from daybook.self_audit.log_in_order import LogInOrder, Pace, audit_in_order
+from daybook.self_audit.users_by_log import audit_users
 from ledger.chart_of_accounts import CONTROL_ACCOUNT
 from ledger.log_tree import root_of
 from readmodels.audited import Damage, LastAudit, remember_audit, remember_damage
@@ -30,13 +31,14 @@ HEAD_OF_EVENTS: Final = "SELECT coalesce(max(notification_id), 0) FROM daybook_e
 
 CONTROL: Final = "control accounts"
 
-Verdict: TypeAlias = Literal["agrees", "rebuilt", "views differ", "log damaged"]
+Verdict: TypeAlias = Literal["agrees", "rebuilt", "views differ", "users differ", "log damaged"]
 
 
 class Certificate(msgspec.Struct, kw_only=True):
     """What was audited, by which program, and what differed.
 
-    `root` is the root of the tree over the log at `through`, in hex; `findings` are of the log, and
+    `root` is the root of the tree over the log at `through`, in hex; `findings` are of the log, and of
+    users whose row is not what the log says, and
     there are `findings_count` of them, of which the first are listed. `vouched_commands` counts those whose
     request and answer are what the log says they were. `rebuilt` names the views that were
     found wrong and built again; then they were compared once more.
@@ -82,7 +84,7 @@ def audit(
     compared = _compare(conninfo, findings, pace, schema)
     rebuilt: list[str] = []
     found = [] if compared is None else list(compared.differences)
-    if repair and found and not findings.count:
+    if repair and found and not findings.of_log:
         rebuilt = _rebuild(conninfo, found)
         compared = _compare(conninfo, findings, pace, schema)
     certificate = Certificate(
@@ -107,7 +109,10 @@ def audit(
     with connect(conninfo, "daybook audit") as connection:
         remember_audit(
             connection,
-            LastAudit(certificate.ended_at, through, findings.count, len(found), len(rebuilt)),
+            LastAudit(
+                *(certificate.ended_at, through, findings.of_log, len(found), len(rebuilt)),
+                findings.of_users,
+            ),
         )
     return certificate
 
@@ -115,8 +120,10 @@ def audit(
 def _verdict(
     findings: Findings, found: list[ViewDifference], compared: Compared | None, rebuilt: list[str]
 ) -> Verdict:
-    if findings.count or compared is None:
+    if findings.of_log or compared is None:
         return "log damaged"
+    if findings.of_users:
+        return "users differ"
     if compared.differences or (found and not rebuilt):
         return "views differ"
     return "rebuilt" if found else "agrees"
@@ -136,6 +143,7 @@ def _audit_log(
         through = max(head[0], row[0] if row else 0)
         in_order = audit_in_order(connection, through, findings, pace)
         by_stream = audit_by_stream(connection, through, findings, pace)
+        audit_users(connection, through, by_stream.persons, findings, pace)
     for code in sorted(set(CONTROL_ACCOUNT.values())):
         for currency in sorted({c for _, c in (*in_order.totals, *by_stream.balances)}):
             control = in_order.totals.get((code, currency), 0)
@@ -179,8 +187,9 @@ def _rebuild(conninfo: str, differences: list[ViewDifference]) -> list[str]:
 
 def _damage(findings: list[Finding]) -> list[Damage]:
     """Where the log is damaged. Control accounts differ where accounts do, which is found by stream."""
-    # The books do not rest on what was asked and answered, so nothing is refused over that.
-    of_the_books = [finding for finding in findings if finding.check != COMMANDS]
+    # The books rest neither on what was asked and answered nor on who may sign in: nothing is refused
+    # over these.
+    of_the_books = [finding for finding in findings if finding.check not in (COMMANDS, USERS)]
     placed = [finding for finding in of_the_books if finding.check != CONTROL] or of_the_books
     return [Damage(f.position, f.through, f.stream, f"{f.check}: {f.detail}") for f in placed]
 

@@ -16,11 +16,12 @@ from daybook.bank_database import bank_database
 from daybook.logs import start_logging
 from daybook.processes import end_with_parent
 from daybook.self_audit.audit import Certificate, audit, resting
+from daybook.self_audit.findings import USERS
 from daybook.settings import read_settings
 from readmodels.compared import WATCH
 from readmodels.rebuild import RebuildRefused
 
-STATUS: Final = {"agrees": 0, "rebuilt": 0, "views differ": 1, "log damaged": 2}
+STATUS: Final = {"agrees": 0, "rebuilt": 0, "views differ": 1, "users differ": 2, "log damaged": 2}
 # In the background: how long after the start, how long between two audits, and how much of a core.
 FIRST_SECONDS: Final = 60.0
 BETWEEN_SECONDS: Final = 3600.0
@@ -32,7 +33,7 @@ _log = structlog.get_logger("daybook.self_audit")
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
-    """0 where all agrees or was rebuilt, 1 where views differ, 2 where the log is damaged."""
+    """0 where all agrees or was rebuilt, 1 where views differ, 2 where users do or the log is damaged."""
     start_logging()
     with bank_database(read_settings()) as conninfo:
         certificate = audit(conninfo, repair=arguments.repair)
@@ -102,6 +103,9 @@ def said(certificate: Certificate) -> list[str]:
     )
     lines = [whole]
     for finding in certificate.findings[:LINES_MAX]:
+        if finding.check == USERS:
+            lines.append(f"users differ: {finding.detail}")
+            continue
         where = f"position {finding.position}"
         if finding.through != finding.position:
             where = f"positions {finding.position} to {finding.through}"

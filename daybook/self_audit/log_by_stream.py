@@ -14,6 +14,7 @@ from application.aggregates import Aggregate, Newest, kind_of
 from daybook.self_audit.findings import Findings
 from daybook.self_audit.log_in_order import Connection, Pace, Row, Totals
 from domain.account import Account
+from domain.customer import Registered
 from ledger.chart_of_accounts import CONTROL_ACCOUNT
 from ledger.journal import decode
 
@@ -33,6 +34,8 @@ STREAMS: Final = """
 
 class LogByStream(msgspec.Struct):
     streams: int = 0
+    # Persons with a key of their own, and so with a row in the table of users.
+    persons: int = 0
     # What the accounts' balances come to on their control accounts.
     balances: Totals = msgspec.field(default_factory=dict)
 
@@ -44,6 +47,7 @@ class _Fold:
         self._stream = stream
         self._kind, self._number = kind_of(stream)
         self.state: Aggregate | None = None
+        self.is_person = False
         self._version = 0
         self._moved = 0
         self._terms: Any = None
@@ -60,6 +64,8 @@ class _Fold:
         self.state = self._kind.evolve(self.state, fact, self._number)
         if self.state.version != version:
             raise ValueError(f"its fact makes version {self.state.version} of version {version}")
+        if isinstance(fact, Registered):
+            self.is_person = fact.key_id is not None
         if not isinstance(getattr(fact, "terms", None), int):
             self._terms, self._terms_version = fact, version
         for posting in event.entry:
@@ -91,14 +97,18 @@ def audit_by_stream(
         cursor.execute(STREAMS, [head])
         for stream, rows in groupby(cursor, key=lambda row: str(row[1])):
             seen.streams += 1
-            state = _audit_stream(stream, rows, findings, pace)
+            fold = _audit_stream(stream, rows, findings, pace)
+            if fold is None:
+                continue
+            seen.persons += fold.is_person
+            state = fold.state
             if isinstance(state, Account):
                 key = CONTROL_ACCOUNT[state.terms.account_type], state.terms.currency
                 seen.balances[key] = seen.balances.get(key, 0) + state.balance
     return seen
 
 
-def _audit_stream(stream: str, rows: Any, findings: Findings, pace: Pace) -> Aggregate | None:
+def _audit_stream(stream: str, rows: Any, findings: Findings, pace: Pace) -> _Fold | None:
     fold: _Fold | None = None
     position = 0
     try:
@@ -112,4 +122,4 @@ def _audit_stream(stream: str, rows: Any, findings: Findings, pace: Pace) -> Agg
             raise ValueError("the state restored from the newest event is not the folded one")
     except BROKEN as error:
         findings.add("streams", position, f"{type(error).__name__}: {error}", stream=stream)
-    return None if fold is None else fold.state
+    return fold

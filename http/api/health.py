@@ -62,7 +62,9 @@ async def ready(request: Call) -> ASGIApp:
 def _books(audited: LastAudit | None) -> str:
     if audited is None:
         return "not_audited"
-    return "log_damaged" if audited.log_findings else "sound"
+    if audited.log_findings:
+        return "log_damaged"
+    return "users_differ" if audited.user_findings else "sound"
 
 
 @get("/metrics", **described("Figures for Prometheus", answers(200, str, media_type="text/plain")))

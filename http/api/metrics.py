@@ -77,6 +77,7 @@ class Metrics:
     def self_audit(self, last: LastAudit, age_seconds: float) -> None:
         figures = (
             *(age_seconds, last.position, last.log_findings, last.view_differences, last.rebuilt),
+            last.user_findings,
         )
         for gauge, figure in zip(self._audits.values(), figures, strict=True):
             gauge.set(figure)
@@ -102,6 +103,7 @@ _AUDITED: Final = {
     "log_findings": "What was found damaged in the log.",
     "view_differences": "Tables of the read models that differed from the log.",
     "rebuilt": "Read models that were built again for that.",
+    "user_findings": "Users whose role, sign-in or password is not what the log says.",
 }
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"})
 _CHILDREN_MAX: Final = 5_000
