@@ -1,7 +1,7 @@
 """The use cases of billers: they are registered, agree on other terms, and are paid what is owed them."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -14,7 +14,6 @@ from application.commands import (
     late_streams,
     transaction,
 )
-from application.pools import Pool, borrowed
 from domain.bills import biller as billers
 from domain.bills import payments
 from domain.bills.bill import Bill, found
@@ -35,24 +34,12 @@ from ledger.journal import Entry
 # Every payment of a settlement is an event of its transaction.
 SETTLED_AT_ONCE_MAX: Final = 200
 
-Sequence_: TypeAlias = Literal[
-    "biller_ids", "bill_ids", "payment_ids", "autopay_ids", "registration_ids", "hold_ids"
-]
-
 
 class PaymentPlace(NamedTuple):
     """A payment, and the bill that it is of."""
 
     bill_id: int
     payment_id: int
-
-
-async def next_id(pool: Pool, sequence: Sequence_) -> int:
-    """A number that nothing else of its kind has or will have."""
-    async with borrowed(pool) as connection:
-        row = await (await connection.execute("SELECT nextval(%s)", (sequence,))).fetchone()
-    assert row is not None, "a sequence has a next value"
-    return int(row[0])
 
 
 def biller_in(books: Books, biller_id: int) -> Biller:

@@ -16,7 +16,6 @@ from application.commands import (
     late_streams,
 )
 from application.commands import transaction as transaction_of
-from application.pools import Pool, borrowed
 from domain import holds
 from domain.account import stream_of
 from domain.account_facts import Hold
@@ -44,14 +43,6 @@ def _check_free(books: Books, hold_id: int) -> None:
     """Refused: the hold of a payment that is on its way."""
     if "/" in (books.claimed(claim_of(hold_id)) or ""):
         raise HoldOfPayment(hold_id=hold_id)
-
-
-async def next_hold_id(pool: Pool) -> int:
-    """A number that no other hold has or will have."""
-    async with borrowed(pool) as connection:
-        row = await (await connection.execute("SELECT nextval('hold_ids')")).fetchone()
-    assert row is not None, "a sequence has a next value"
-    return int(row[0])
 
 
 def place_hold(

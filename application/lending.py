@@ -16,7 +16,6 @@ from application.commands import (
     late_streams,
     transaction,
 )
-from application.pools import Pool, borrowed
 from domain.account import Account
 from domain.account import stream_of as account_stream
 from domain.loans.loan import Dated, Loan, known, stream_of
@@ -43,14 +42,6 @@ LEADING: Final[tuple[type[LoanFact], ...]] = (
     LoanFeeCharged,
     Reamortised,
 )
-
-
-async def next_loan_id(pool: Pool) -> int:
-    """A number that no other loan has or will have."""
-    async with borrowed(pool) as connection:
-        row = await (await connection.execute("SELECT nextval('loan_ids')")).fetchone()
-    assert row is not None, "a sequence has a next value"
-    return int(row[0])
 
 
 def loan_in(books: Books, loan_id: int) -> Loan:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import psycopg
 from psycopg import AsyncConnection
@@ -12,6 +12,22 @@ from application.append import TAKE_ROLE
 from application.transact import Unavailable
 
 Pool: TypeAlias = AsyncConnectionPool[AsyncConnection[Any]]
+# The sequences of the store, by the things that they number.
+Numbers: TypeAlias = Literal[
+    "user_ids",
+    "account_ids",
+    "hold_ids",
+    "standing_order_ids",
+    "statement_ids",
+    "loan_ids",
+    "biller_ids",
+    "bill_ids",
+    "payment_ids",
+    "autopay_ids",
+    "registration_ids",
+    "work_item_ids",
+    "reconciliation_ids",
+]
 
 BORROW_SECONDS_MAX: Final = 2.0
 WAITING_MAX: Final = 500
@@ -73,3 +89,11 @@ async def borrowed(pool: Pool) -> AsyncIterator[AsyncConnection[Any]]:
             yield connection
     except (PoolTimeout, TooManyRequests, PoolClosed, psycopg.OperationalError) as error:
         raise Unavailable(f"the store could not be read ({type(error).__name__})") from error
+
+
+async def next_number(pool: Pool, of: Numbers) -> int:
+    """A number that nothing else of its kind has or will have."""
+    async with borrowed(pool) as connection:
+        row = await (await connection.execute("SELECT nextval(%s)", (of,))).fetchone()
+    assert row is not None, "a sequence has a next value"
+    return int(row[0])

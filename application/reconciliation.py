@@ -2,7 +2,6 @@
 
 from application.books import Books, Command, Transaction
 from application.commands import NO_DETAILS, Ask, check_text, transaction
-from application.pools import Pool, borrowed
 from domain import reconciliation, work_items
 from domain.reconciliation import ReconciliationMade
 from domain.work_items import Difference, Resolution
@@ -12,14 +11,6 @@ from ledger.clearing_rules import entry_for_work_item
 def claim_of(difference: Difference) -> str:
     """The claim by which a difference that is found again is known to have its item."""
     return f"difference/{difference.name}"
-
-
-async def next_work_item_id(pool: Pool) -> int:
-    return await _next(pool, "SELECT nextval('work_item_ids')")
-
-
-async def next_reconciliation_id(pool: Pool) -> int:
-    return await _next(pool, "SELECT nextval('reconciliation_ids')")
 
 
 def open_work_item(ask: Ask, work_item_id: int, difference: Difference) -> Command:
@@ -79,10 +70,3 @@ def record_reconciliation(ask: Ask, reconciliation_id: int, made: Reconciliation
         "settlement_date": made.settlement_date,
     }
     return ask.command(request, (stream,), decide)
-
-
-async def _next(pool: Pool, statement: str) -> int:
-    async with borrowed(pool) as connection:
-        row = await (await connection.execute(statement)).fetchone()
-    assert row is not None, "a sequence has a next value"
-    return int(row[0])

@@ -18,7 +18,6 @@ from application.commands import (
     note,
     transaction,
 )
-from application.pools import Pool, borrowed
 from domain import account as accounts
 from domain import standing_orders
 from domain.account import check_open
@@ -62,14 +61,6 @@ class Agreed(msgspec.Struct, frozen=True, kw_only=True):
 def claim_of(order_id: int) -> str:
     """The claim under which the stream of the order's account is found."""
     return f"standing-order/{order_id}"
-
-
-async def next_order_id(pool: Pool) -> int:
-    """A number that no other standing order has or will have."""
-    async with borrowed(pool) as connection:
-        row = await (await connection.execute("SELECT nextval('standing_order_ids')")).fetchone()
-    assert row is not None, "a sequence has a next value"
-    return int(row[0])
 
 
 def create(ask: Ask, order_id: int, agreed: Agreed, calendar: Calendar) -> Command:

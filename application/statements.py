@@ -13,7 +13,6 @@ import msgspec
 
 from application.books import Books, Command, Draft, Transaction
 from application.commands import NO_DETAILS, Ask, account_for, transaction
-from application.pools import Pool, borrowed
 from domain.account import stream_of as account_stream
 from domain.refusals import TooManyStatements
 from domain.statement import Letterhead, StatementIssued, stream_of
@@ -88,11 +87,3 @@ def issue_statement(ask: Ask, issue: Issue) -> Command:
     return ask.command(
         request, (account_stream(issue.account_id),), decide, claims=(claim, *numbers.values())
     )
-
-
-async def next_statement_id(pool: Pool) -> int:
-    """A number that no other statement has or will have."""
-    async with borrowed(pool) as connection:
-        row = await (await connection.execute("SELECT nextval('statement_ids')")).fetchone()
-    assert row is not None, "a sequence has a next value"
-    return int(row[0])

@@ -8,7 +8,7 @@ may come again with, and nothing made from the password.
 
 import uuid
 from collections.abc import Callable
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 import msgspec
 
@@ -108,7 +108,7 @@ def register_user(
     answer: Render,
     refuse: Callable[[Refused], Answer],
 ) -> Command:
-    """Register a user, who is a customer from then on. `user_id` is fresh, from `next_user_id`.
+    """Register a user, who is a customer from then on. `user_id` is fresh, from the sequence of the store.
 
     Refused: a user name or an email address that is taken. The same key again answers the first time's
     answer, whatever the password.
@@ -203,14 +203,6 @@ def change_email(
     )
 
 
-async def next_user_id(pool: Pool) -> int:
-    return await _next(pool, "SELECT nextval('user_ids')")
-
-
-async def next_account_id(pool: Pool) -> int:
-    return await _next(pool, "SELECT nextval('account_ids')")
-
-
 class SealedProfile(msgspec.Struct, frozen=True):
     """What is stored of a user's newest details: `version` is that of the event they stand in."""
 
@@ -267,12 +259,6 @@ async def store_password_hash(pool: Pool, user_id: int, before: str, after: str)
     """The same password, hashed at today's cost; nothing if it was changed in the meantime."""
     async with borrowed(pool) as connection:
         await connection.execute(_REHASH, [after, user_id, before])
-
-
-async def _next(pool: Pool, statement: LiteralString) -> int:
-    async with borrowed(pool) as connection:
-        row: Any = await (await connection.execute(statement)).fetchone()
-    return int(row[0])
 
 
 _INSERT: Final[LiteralString] = """

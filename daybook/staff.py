@@ -18,7 +18,7 @@ from application import staff, users
 from application.books import Answer, Command, Posted
 from application.keyring import Keyring, open_keyring
 from application.passwords import PasswordNotAccepted, Passwords, check_password
-from application.pools import Pool, open_pool
+from application.pools import Pool, next_number, open_pool
 from application.staff import OPERATOR, Asked, Member
 from application.transact import OutcomeUnknown, Unavailable, Writer
 from daybook.bank_database import bank_database
@@ -77,7 +77,7 @@ async def add_staff(
     """The id of a new user with a role. Raises `StaffRefused` for a name or address that is taken."""
     async with _desk(conninfo, settings, role="daybook_sign_in") as desk:
         new = users.NewUser(
-            user_id=await users.next_user_id(desk.pool),
+            user_id=await next_number(desk.pool, "user_ids"),
             username=username,
             email=email,
             role=role,

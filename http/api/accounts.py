@@ -15,9 +15,10 @@ from api.documents import answers, described
 from api.parameters import Id, Text, Word
 from api.strict_json import Amount, encode
 from api.visibility import reading
-from application import accounts, users
+from application import accounts
 from application.books import Answer, Command, Posted
 from application.commands import NO_DETAILS, Ask, Details
+from application.pools import next_number
 from domain.account_facts import Movement, Restriction, Right, Status, TermsFact
 from domain.money import decimal_of
 from domain.refusals import NotPermitted
@@ -140,7 +141,7 @@ class TermsOut(msgspec.Struct, kw_only=True):
 async def open_account(request: Call, data: JSONBody[OpeningAccount]) -> ASGIApp:
     """In one's own name; a teller may open one for anybody."""
     bank = request.bank
-    account_id = await users.next_account_id(bank.users)
+    account_id = await next_number(bank.users, "account_ids")
     currency = data.currency or bank.currency
 
     def answer(posted: list[Posted]) -> Answer:

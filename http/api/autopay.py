@@ -18,10 +18,11 @@ from api.pages import Cursor, Limit, page_of, told_page
 from api.parameters import Id
 from api.strict_json import Amount, encode
 from api.visibility import autopay_for, check_user, reading, wanted_user
-from application import autopay, billers, registrations
+from application import autopay, registrations
 from application.autopay import WantedRule
 from application.books import Answer, Command, Posted
 from application.commands import Ask
+from application.pools import next_number
 from domain.bills.autopay import Mode, Outcome, Rule, RuleStatus
 from domain.bills.bill_refusals import AutopayNotFound, NoDefaultAccount
 from domain.money import decimal_of
@@ -92,7 +93,7 @@ class AutopayWritten(AutopayOut, kw_only=True):
 async def set_up(request: Call, data: JSONBody[SettingAutopay]) -> ASGIApp:
     """From accounts of the customer's own, in a currency that the biller takes."""
     check_user(request.actor, data.user_id)
-    autopay_id = await billers.next_id(request.bank.users, "autopay_ids")
+    autopay_id = await next_number(request.bank.users, "autopay_ids")
     wanted = WantedRule(
         user_id=data.user_id,
         biller_id=data.biller_id,

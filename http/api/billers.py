@@ -17,6 +17,7 @@ from api.visibility import reading
 from application import billers
 from application.billers import SETTLED_AT_ONCE_MAX, PaymentPlace
 from application.books import Answer, Posted
+from application.pools import next_number
 from domain.bills.bill_refusals import BillerNotFound
 from domain.bills.biller import (
     Biller,
@@ -139,7 +140,7 @@ class BillerSettledOut(msgspec.Struct, kw_only=True):
 )
 async def register_biller(request: Call, data: JSONBody[BillerIn]) -> ASGIApp:
     """From then on bills of it can be presented and paid. No two have one name."""
-    biller_id = await billers.next_id(request.bank.users, "biller_ids")
+    biller_id = await next_number(request.bank.users, "biller_ids")
     terms = data.terms(request.bank.currency)
 
     def answer(posted: list[Posted]) -> Answer:

@@ -15,11 +15,12 @@ from api.documents import answers, described
 from api.parameters import Id, Text, Word
 from api.strict_json import Amount, encode
 from api.visibility import bill_for, check_user, reading
-from application import bill_payments, billers, bills, presenting, registrations
+from application import bill_payments, bills, presenting, registrations
 from application.books import Answer, Command, Posted
 from application.commands import Ask
 from application.log_reads import read_state
 from application.payment_places import Place
+from application.pools import next_number
 from application.presenting import Outcome, PresentedBill
 from domain.bills.bill import Bill
 from domain.bills.bill_facts import BillFact, BillStatus, PaymentFact, PaymentStatus, Standing
@@ -140,7 +141,7 @@ async def present_bill(request: Call, data: JSONBody[PresentingBill]) -> ASGIApp
     """By its biller, through staff; or entered by the one who owes it. The same bill again is answered
     with the one that is known."""
     bank = request.bank
-    bill_id = await billers.next_id(bank.users, "bill_ids")
+    bill_id = await next_number(bank.users, "bill_ids")
     user_id = data.user_id or await _customer_of(request, data)
     known = await presenting.known_under(bank.reads, data.biller_id, data.external_id)
     presented = PresentedBill(
@@ -193,8 +194,8 @@ async def pay_bill(request: Call, data: JSONBody[PayingBill]) -> ASGIApp:
     check_user(request.actor, data.user_id)
     bill = await bill_for(bank, request.actor, data.bill_id)
     account_id = data.account_id or await account_to_pay(request, bill)
-    payment_id = await billers.next_id(bank.users, "payment_ids")
-    hold_id = await billers.next_id(bank.users, "hold_ids")
+    payment_id = await next_number(bank.users, "payment_ids")
+    hold_id = await next_number(bank.users, "hold_ids")
 
     def answer(posted: list[Posted]) -> Answer:
         return Answer(201, encode(paid_out(posted[0], posted[-1].position)))

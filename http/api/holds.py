@@ -17,6 +17,7 @@ from api.strict_json import Amount, encode
 from api.visibility import account_for, account_of_hold, reading
 from application import holds
 from application.books import Answer, Posted
+from application.pools import next_number
 from domain.account_facts import Movement, TermsFact
 from domain.money import decimal_of
 from domain.refusals import HoldNotFound
@@ -97,7 +98,7 @@ async def place_hold(
     request: Call, account_id: FromPath[int], data: JSONBody[PlacingHold]
 ) -> ASGIApp:
     """Reserve funds: the available balance falls at once, the balance when the hold is settled."""
-    hold_id = await holds.next_hold_id(request.bank.users)
+    hold_id = await next_number(request.bank.users, "hold_ids")
 
     def answer(posted: list[Posted]) -> Answer:
         fact = posted[0].facts[-1]

@@ -15,9 +15,10 @@ from api.loan_forms import LoanChanged, loan_fields
 from api.parameters import Id, Text, Word
 from api.strict_json import Amount, Rate, encode
 from api.visibility import mark_of_loan, reading
-from application import lending, loans
+from application import loans
 from application.books import Answer, Command, Posted
 from application.commands import Ask, Details
+from application.pools import next_number
 from domain.loans.loan import Loan
 from domain.loans.loan_facts import Disbursed, Repaid
 from readmodels.loans import loan_at
@@ -137,7 +138,7 @@ async def loan_written(call: Call, command: Command, loan_id: int, *account_ids:
 @post("/loans/apply", **described("Apply for a loan", CHANGES))
 async def apply(request: Call, data: JSONBody[ApplyingForLoan]) -> ASGIApp:
     """A customer applies for himself; a loan officer for anyone, by `user_id`."""
-    loan_id = await lending.next_loan_id(request.bank.users)
+    loan_id = await next_number(request.bank.users, "loan_ids")
     application = loans.Application(
         user_id=request.actor.user_id if data.user_id is None else data.user_id,
         product=data.product,

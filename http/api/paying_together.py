@@ -15,10 +15,10 @@ from api.documents import answers, described
 from api.parameters import Id
 from api.strict_json import Amount, encode
 from api.visibility import check_user, reading
-from application import billers
 from application.books import Answer, Posted
 from application.paying_together import BILLS_AT_ONCE_MAX, Share, pay_together
 from application.payment_places import Place
+from application.pools import next_number
 from domain.bills.bill_facts import PaymentHeld
 from domain.bills.bill_refusals import NothingOwed
 from readmodels import bills
@@ -72,10 +72,10 @@ async def pay(request: Call, data: JSONBody[PayingTogether]) -> ASGIApp:
     shares = [
         Share(
             Place(
-                await billers.next_id(bank.users, "payment_ids"),
+                await next_number(bank.users, "payment_ids"),
                 *(bill.bill_id, account_id, data.biller_id),
             ),
-            await billers.next_id(bank.users, "hold_ids"),
+            await next_number(bank.users, "hold_ids"),
         )
         for bill in payable
     ]

@@ -20,10 +20,8 @@ from application.commands import Actor, Ask
 from application.gateway_news import PaymentNews
 from application.gateways import Captured
 from application.own_payments import own_payments
-from application.pools import Pool, borrowed
+from application.pools import Pool, borrowed, next_number
 from application.reconciliation import (
-    next_reconciliation_id,
-    next_work_item_id,
     open_work_item,
     record_reconciliation,
     resolve_work_item,
@@ -107,7 +105,7 @@ class Reconciler:
             differences=dict(Counter(each.kind for each in comparison.differences)),
         )
         ask = recording(Reconciled(made=made, opened=opened, resolved=resolved))
-        number = await next_reconciliation_id(self._pool)
+        number = await next_number(self._pool, "reconciliation_ids")
         return await self._writer.submit(record_reconciliation(ask, number, made))
 
     async def _known(self, gateway: str, lines: Sequence[SettlementLine]) -> dict[str, OwnPayment]:
@@ -148,7 +146,7 @@ class Reconciler:
 
     async def _open(self, differences: Sequence[Difference]) -> int:
         commands = [
-            open_work_item(self._ask(), await next_work_item_id(self._pool), each)
+            open_work_item(self._ask(), await next_number(self._pool, "work_item_ids"), each)
             for each in differences
         ]
         return await self._submit(commands)

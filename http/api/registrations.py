@@ -18,9 +18,10 @@ from api.pages import Cursor, Limit, steady_page_of, told_page
 from api.parameters import Id, KnownAt, Word
 from api.strict_json import encode
 from api.visibility import check_user, reading, registration_for, wanted_user
-from application import billers, registrations
+from application import registrations
 from application.books import Answer, Command, Posted
 from application.commands import Ask
+from application.pools import next_number
 from application.registrations import WantedLink
 from domain.bills.bill_refusals import RegistrationNotFound
 from domain.bills.registration import Link, RegistrationStatus
@@ -80,7 +81,7 @@ async def register(request: Call, data: JSONBody[Registering]) -> ASGIApp:
     """One customer a reference. A nickname is kept as long as the log, so it names nobody."""
     bank = request.bank
     check_user(request.actor, data.user_id)
-    registration_id = await billers.next_id(bank.users, "registration_ids")
+    registration_id = await next_number(bank.users, "registration_ids")
     known = await registrations.known_under(
         bank.reads, data.biller_id, data.reference, data.user_id
     )

@@ -19,6 +19,7 @@ from api.visibility import account_of_order, check_account, reading
 from application import standing_orders
 from application.books import Answer, Command, Posted
 from application.commands import Ask
+from application.pools import next_number
 from domain.banking_calendar import DayRule
 from domain.money import decimal_of
 from domain.refusals import StandingOrderNotFound
@@ -135,7 +136,7 @@ _WRITES: Final = answers(200, WrittenOrderOut, 401, 403, 404, 409, 422, 429, 503
 )
 async def create(request: Call, data: JSONBody[CreatingOrder]) -> ASGIApp:
     """A fixed amount by a rule of the calendar, from an account of the caller's."""
-    order_id = await standing_orders.next_order_id(request.bank.users)
+    order_id = await next_number(request.bank.users, "standing_order_ids")
     agreed = standing_orders.Agreed(
         account_id=data.account_id,
         amount=data.amount,

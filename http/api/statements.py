@@ -28,7 +28,7 @@ from api.visibility import check_account, moment_of, reading, stream_of_statemen
 from application import statements
 from application.books import Answer, Posted
 from application.commands import EARLIEST
-from application.pools import borrowed
+from application.pools import borrowed, next_number
 from domain.refusals import AccountNotFound
 from domain.statement import StatementIssued, account_of
 from ledger.journal import Recorded
@@ -140,7 +140,7 @@ async def issue(request: Call, account_id: FromPath[int], data: JSONBody[Issuing
     body = await asyncio.to_thread(canonical.encode, found)
     issue = statements.Issue(
         account_id=account_id,
-        statement_id=await statements.next_statement_id(bank.users),
+        statement_id=await next_number(bank.users, "statement_ids"),
         known=known,
         booked_from=data.booked_from,
         booked_to=data.booked_to,

@@ -22,6 +22,7 @@ from application import staff, users
 from application.audit_trail import ANONYMOUS
 from application.books import Answer, Posted
 from application.passwords import LENGTH_MAX, PasswordNotAccepted, check_password
+from application.pools import next_number
 from application.sessions import Session, refresh_session, revoke_session, start_session
 from domain.customer import Role
 
@@ -89,7 +90,7 @@ async def register(request: Call, data: JSONBody[Registration]) -> ASGIApp:
         raise BodyInvalid(*wrong)
     check_password(data.password, username=data.username, email=data.email)
     new = users.NewUser(
-        user_id=await users.next_user_id(bank.users),
+        user_id=await next_number(bank.users, "user_ids"),
         username=data.username,
         email=data.email,
         role="user",
