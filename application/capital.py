@@ -14,7 +14,7 @@ from application.commands import (
 from domain import capital
 from domain.capital import NONE_PAID_IN, PaidInto
 from domain.money import minor_units_of
-from ledger.capital_rules import capital_entry
+from ledger.capital_posting_rules import entry_for_capital
 
 
 def pay_capital_in(
@@ -28,7 +28,7 @@ def pay_capital_in(
         minor_units = minor_units_of(amount, currency)
         posted = transaction(ask.actor, details, books)
         facts = capital.pay_in(state, minor_units, currency, paid_into)
-        books.add(posted, capital.STREAM, facts, capital_entry)
+        books.add(posted, capital.STREAM, facts, entry_for_capital)
         return [posted]
 
     request = {

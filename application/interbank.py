@@ -16,7 +16,7 @@ from domain import interbank
 from domain.interbank import NONE_SETTLED
 from domain.money import minor_units_of
 from domain.refusals import SettlementAlreadyBooked
-from ledger.interbank_rules import interbank_entry
+from ledger.interbank_posting_rules import entry_for_interbank
 
 
 def settle_interbank(
@@ -44,7 +44,7 @@ def settle_interbank(
         if books.claimed(claim) is not None:
             raise SettlementAlreadyBooked(reference=reference)
         books.claim(claim, interbank.STREAM)
-        books.add(posted, interbank.STREAM, facts, interbank_entry)
+        books.add(posted, interbank.STREAM, facts, entry_for_interbank)
         return [posted]
 
     request = {

@@ -21,7 +21,7 @@ from domain.accrued_interest import (
 )
 from domain.interest import Interest, part, posting_day
 from domain.rate_plans import NO_PLAN, Rates, Rounding
-from ledger.interest_rules import interest_entry
+from ledger.interest_posting_rules import entry_for_interest
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -75,7 +75,7 @@ def accrue_interest(
             balance=found.balance,
             rounding=found.rounding,
         )
-        books.add(posted, stream, facts, entry=lambda fact, _: interest_entry(fact, stream))
+        books.add(posted, stream, facts, entry=lambda fact, _: entry_for_interest(fact, stream))
         return [posted]
 
     request = {"call": "interest/accrue", "account_id": account_id, **details.request()}
@@ -109,7 +109,7 @@ def capitalise_interest(
                 lapsed = books.lapse(posted, account_id)
                 books.post(posted, account_id, decision(lapsed, amount))
             if fact is not None:
-                books.add(posted, stream, [fact], entry=interest_entry(fact, stream))
+                books.add(posted, stream, [fact], entry=entry_for_interest(fact, stream))
             done.append(posted)
 
         due = posting_day(rates.posting, day)

@@ -31,7 +31,7 @@ from domain.loans.loan_facts import (
 from domain.loans.loan_refusals import LoanNotFound
 from domain.refusals import CurrencyMismatch, DateOutOfRange, NotPermitted
 from ledger.journal import Entry
-from ledger.loan_posting_rules import loan_entry
+from ledger.loan_posting_rules import entry_for_loan
 
 # What goes before a payment because of it, or because days have passed: transactions of their own.
 LEADING: Final[tuple[type[LoanFact], ...]] = (
@@ -85,7 +85,7 @@ def _check_day(ask: Ask, main: Transaction, books: Books) -> None:
 
 def entry_of_fact(fact: Any, loan: Loan) -> Entry:
     """The entry by the posting rules of loans, in the shape that `Books.add` calls."""
-    return loan_entry(fact, stream_of(loan.loan_id), loan.terms.currency)
+    return entry_for_loan(fact, stream_of(loan.loan_id), loan.terms.currency)
 
 
 def add_facts(

@@ -5,7 +5,7 @@ from application.commands import NO_DETAILS, Ask, check_text, transaction
 from domain import reconciliation, work_items
 from domain.reconciliation import ReconciliationMade
 from domain.work_items import Difference, Resolution
-from ledger.clearing_rules import entry_for_work_item
+from ledger.work_item_posting_rules import entry_for_work_item
 
 
 def claim_of(difference: Difference) -> str:

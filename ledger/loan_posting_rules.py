@@ -112,7 +112,7 @@ class _Lines:
         return entry_of(*self.postings) if self.postings else ()
 
 
-def loan_entry(fact: LoanFact, stream: str, currency: str) -> Entry:
+def entry_for_loan(fact: LoanFact, stream: str, currency: str) -> Entry:
     """The entry of a fact on the loan `stream`; none where nothing moved.
 
     What is undone has no rule of its own: its entry is the mirror of the one it undoes.

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from domain.interbank import NONE_SETTLED, restore, settle
 from domain.money import MINOR_UNITS_MAX
 from domain.refusals import AmountNotPositive, AmountTooLarge
-from ledger.interbank_rules import interbank_entry
+from ledger.interbank_posting_rules import entry_for_interbank
 
 CURRENCIES = st.sampled_from(("EUR", "CZK"))
 AMOUNTS = st.integers(0, 10**12)
@@ -22,7 +22,7 @@ def test_the_account_at_the_central_bank_has_what_came_less_what_went(
     for incoming, outgoing, currency in reports:
         (fact,) = settle(totals, incoming, outgoing, currency, "a reference")
         totals = restore(0, fact, totals.version + 1)
-        for posting in interbank_entry(fact, totals):
+        for posting in entry_for_interbank(fact, totals):
             if posting.ledger_account == 1110:
                 signed = posting.amount if posting.side == "D" else -posting.amount
                 at_the_central_bank[posting.currency] += signed

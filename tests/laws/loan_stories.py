@@ -25,7 +25,7 @@ from domain.loans.restating import Nights, Restated, insert, undo
 from domain.refusals import Refused
 from ledger.chart_of_accounts import COMMITMENTS, DEFERRED_LOAN_FEES, WRITTEN_OFF_LOANS
 from ledger.journal import Entry, mirrored
-from ledger.loan_posting_rules import LOAN_SUB_ACCOUNTS, loan_entry
+from ledger.loan_posting_rules import LOAN_SUB_ACCOUNTS, entry_for_loan
 
 DAY = dt.timedelta(days=1)
 BEGAN = dt.date(2025, 1, 31)
@@ -133,7 +133,7 @@ class Book:
     def _post(self, on: dt.date, booked: dt.date, fact: Any, undone: Happening | None) -> None:
         self.loan = evolve(self.loan, fact, 1)
         if undone is None:
-            entry = loan_entry(fact, "loan-1", self.loan.terms.currency)
+            entry = entry_for_loan(fact, "loan-1", self.loan.terms.currency)
         else:
             undone_entry = self.log[undone.version - 1].entry
             entry = mirrored(undone_entry) if undone_entry else ()

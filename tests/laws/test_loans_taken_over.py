@@ -12,7 +12,7 @@ from domain.loans.loan_refusals import LoanTermNotOffered
 from domain.loans.repaying import repay
 from domain.loans.taking_over import take_over
 from ledger.chart_of_accounts import COMMITMENTS, LOAN_OVERPAYMENTS, LOAN_PRINCIPAL
-from ledger.loan_posting_rules import loan_entry
+from ledger.loan_posting_rules import entry_for_loan
 
 GRANTED = dt.date(1993, 7, 12)
 SLOW = settings(deadline=None)
@@ -48,7 +48,7 @@ class Books:
     def tell(self, facts) -> None:  # type: ignore[no-untyped-def]
         for _, fact in facts:
             self.loan = evolve(self.loan, fact, 1)
-            for posting in loan_entry(fact, "loan-1", "CZK"):
+            for posting in entry_for_loan(fact, "loan-1", "CZK"):
                 signed = posting.amount if posting.side == "D" else -posting.amount
                 self.sums[posting.ledger_account] = (
                     self.sums.get(posting.ledger_account, 0) + signed

@@ -12,7 +12,7 @@ from domain.loans.loss_rates import LossRates, LossRatesSet
 from domain.loans.products import Product
 from domain.loans.rate_indexes import IndexValueSet
 from ledger.journal import Entry, mirrored
-from ledger.loan_posting_rules import loan_entry
+from ledger.loan_posting_rules import entry_for_loan
 
 LOAN_TERMS = agreed.LoanTerms(
     borrower=7,
@@ -145,5 +145,5 @@ def loan_entry_of(fact: Any) -> Entry:
     """By its posting rule, or the mirror of one, for what is undone."""
     undone = _UNDONE.get(type(fact))
     if undone is not None:
-        return mirrored(loan_entry(undone, "loan-5", "EUR"))
-    return loan_entry(fact, "loan-5", "EUR")
+        return mirrored(entry_for_loan(undone, "loan-5", "EUR"))
+    return entry_for_loan(fact, "loan-5", "EUR")

@@ -122,12 +122,12 @@ from domain.work_items import Difference, WorkItemFact, WorkItemOpened, WorkItem
 from domain.work_items import restore as restore_work_item
 from ledger.bill_posting_rules import entry_for_bill
 from ledger.biller_posting_rules import entry_for_biller
-from ledger.capital_rules import capital_entry
-from ledger.clearing_rules import entry_for_work_item
-from ledger.interbank_rules import interbank_entry
-from ledger.interest_rules import interest_entry
+from ledger.capital_posting_rules import entry_for_capital
+from ledger.interbank_posting_rules import entry_for_interbank
+from ledger.interest_posting_rules import entry_for_interest
 from ledger.journal import Entry, JournalEvent, Recorded, mirrored
 from ledger.posting_rules import entry_for
+from ledger.work_item_posting_rules import entry_for_work_item
 from tests.ledger.access_samples import ACCESS_FACTS, STANDING_FACTS
 from tests.ledger.end_of_day_samples import END_OF_DAY_FACTS
 from tests.ledger.loan_samples import (
@@ -430,11 +430,11 @@ def _entry(fact: Fact) -> Entry:
     if isinstance(fact, BillerFact):
         return entry_for_biller(fact, "biller-3")
     if isinstance(fact, InterestFact):
-        return interest_entry(fact, "interest-456")
+        return entry_for_interest(fact, "interest-456")
     if isinstance(fact, CapitalPaidIn):
-        return capital_entry(fact, restore_capital(0, fact, 1))
+        return entry_for_capital(fact, restore_capital(0, fact, 1))
     if isinstance(fact, InterbankSettled):
-        return interbank_entry(fact, restore_interbank(0, fact, 1))
+        return entry_for_interbank(fact, restore_interbank(0, fact, 1))
     if isinstance(fact, WorkItemFact):
         return entry_for_work_item(fact, restore_work_item(4, fact, 1))
     return entry_for(fact, "account-456", TERMS) if isinstance(fact, Movement) else ()

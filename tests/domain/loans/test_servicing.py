@@ -18,7 +18,7 @@ from domain.loans.loan_terms import Parts
 from domain.loans.products import ORDERS, PRODUCTS, Product
 from domain.refusals import Refused
 from ledger.chart_of_accounts import COMMITMENTS
-from ledger.loan_posting_rules import loan_entry
+from ledger.loan_posting_rules import entry_for_loan
 from tests.laws.loan_stories import BEGAN, DAY, Act, Book, done, played, undone
 
 JAN, FEB, MAR = dt.date(2026, 1, 31), dt.date(2026, 2, 28), dt.date(2026, 3, 31)
@@ -181,7 +181,7 @@ def test_a_charge_off_takes_principal_as_a_loss_and_income_back() -> None:
         parts=Parts(1_000_00, 30_00, 100_00, 13_00),
     )
 
-    entry = loan_entry(fact, "loan-1", "EUR")
+    entry = entry_for_loan(fact, "loan-1", "EUR")
 
     debits = {p.ledger_account: p.amount for p in entry if p.side == "D"}
     credits = {p.ledger_account: p.amount for p in entry if p.side == "C"}

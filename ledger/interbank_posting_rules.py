@@ -5,7 +5,7 @@ from ledger.chart_of_accounts import INCOMING_CLEARING, OUTGOING_CLEARING, SETTL
 from ledger.journal import Entry, Posting, entry_of
 
 
-def interbank_entry(fact: InterbankSettled, _: InterbankTotals) -> Entry:
+def entry_for_interbank(fact: InterbankSettled, _: InterbankTotals) -> Entry:
     postings: list[Posting] = []
     if fact.incoming:
         postings += (

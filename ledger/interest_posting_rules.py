@@ -21,7 +21,7 @@ from ledger.journal import Entry, Posting, entry_of
 _Side: TypeAlias = tuple[int, str | None]
 
 
-def interest_entry(fact: InterestFact, stream: str) -> Entry:
+def entry_for_interest(fact: InterestFact, stream: str) -> Entry:
     """The entry of a fact of the interest `stream`; none where what is posted stays as it was."""
     payable: _Side = (DEPOSIT_INTEREST_PAYABLE, stream)
     receivable: _Side = (OVERDRAFT_INTEREST_RECEIVABLE, stream)

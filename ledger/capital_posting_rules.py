@@ -13,7 +13,7 @@ _PAID_INTO: Final[dict[PaidInto, int]] = {
 }
 
 
-def capital_entry(fact: CapitalPaidIn, _: Capital) -> Entry:
+def entry_for_capital(fact: CapitalPaidIn, _: Capital) -> Entry:
     return entry_of(
         Posting(_PAID_INTO[fact.paid_into], None, "D", fact.amount, fact.currency),
         Posting(SHARE_CAPITAL, None, "C", fact.amount, fact.currency),
