@@ -79,7 +79,7 @@ def set_up(ask: Ask, autopay_id: int, wanted: WantedRule) -> Command:
         currency = books.account(wanted.account_id).terms.currency
         rule = _rule(wanted, currency)
         facts = autopays.set_up(rule)
-        billers.active(biller)
+        billers.check_active(biller)
         if currency not in biller.terms.currencies:
             raise CurrencyNotAccepted(biller=biller.terms.name, currency=currency)
         for account_id in wanted.account_ids:

@@ -111,7 +111,7 @@ def pay(books: Books, ask: Ask, paying: Paying) -> list[Transaction]:
     posted = transaction_for(ask.actor, books, bill, terms, paying.details)
     payment = _payment_of(paying, terms, bill.standing.currency)
     hold = Hold(payment.hold_id, payment.amount + payment.fee, None, terms.name, posted.description)
-    billers.active(biller)
+    billers.check_active(biller)
     facts = payments.authorise(bill, terms, payment, posted.booking_date)
     if account.terms.currency != bill.standing.currency:
         raise CurrencyMismatch(

@@ -6,7 +6,7 @@ from application.billers import bill_in
 from application.bills import own_bill
 from application.books import Books, Command, Transaction
 from application.commands import Ask, Details, canonical, check_text
-from application.payment_places import Place, payment_command, posted_on_both, three
+from application.payment_places import Place, parties_in, payment_command, posted_on_both
 from domain.bills import refunds
 from domain.bills.bill_facts import RefundEnded
 from domain.bills.biller import RefundLost, RefundRepaid
@@ -39,7 +39,7 @@ def charged_back(ask: Ask, place: Place, reason: str | None) -> Command:
 
     def decide(books: Books) -> list[Transaction]:
         check_text("reason", reason)
-        bill, account, terms = three(books, place)
+        bill, account, terms = parties_in(books, place)
         made = refunds.charged_back(bill, account, terms, place.payment_id)
         return posted_on_both(books, ask, place, made, details=Details(reason=reason))
 
@@ -51,7 +51,7 @@ def chargeback_lost(ask: Ask, place: Place, reason: str | None) -> Command:
 
     def decide(books: Books) -> list[Transaction]:
         check_text("reason", reason)
-        bill, account, terms = three(books, place)
+        bill, account, terms = parties_in(books, place)
         made = refunds.chargeback_lost(bill, account, terms, place.payment_id)
         return posted_on_both(books, ask, place, made, details=Details(reason=reason))
 
@@ -62,7 +62,7 @@ def refund_received(ask: Ask, place: Place, amount: Decimal) -> Command:
     """The biller gave money back: to the bank that advanced it, or through it to the customer."""
 
     def decide(books: Books) -> list[Transaction]:
-        bill, account, terms = three(books, place)
+        bill, account, terms = parties_in(books, place)
         currency = bill.standing.currency
         minor_units = minor_units_of(amount, currency)
         made = refunds.refund_received(bill, account, terms, place.payment_id, minor_units)
@@ -81,7 +81,7 @@ def refund_lost(ask: Ask, place: Place, amount: Decimal, reason: str | None) -> 
 
     def decide(books: Books) -> list[Transaction]:
         check_text("reason", reason)
-        bill, _, terms = three(books, place)
+        bill, _, terms = parties_in(books, place)
         currency = bill.standing.currency
         minor_units = minor_units_of(amount, currency)
         facts = refunds.refund_lost(bill, place.payment_id, minor_units)
@@ -124,6 +124,6 @@ def give_back(books: Books, ask: Ask, place: Place, *, details: Details) -> list
 def refund(
     books: Books, ask: Ask, place: Place, amount: int, *, details: Details
 ) -> list[Transaction]:
-    bill, account, terms = three(books, place)
+    bill, account, terms = parties_in(books, place)
     made = refunds.refund(bill, account, terms, place.payment_id, amount)
     return posted_on_both(books, ask, place, made, details=details)

@@ -119,9 +119,8 @@ def settle(
     """Pay a biller what was captured for it, as its terms say: whole, or less the commission.
 
     Payments that are settled already, or meanwhile were refunded or went over to another bill, are left
-    out. `gateway_fee` is what
-    the gateway kept for itself, in minor units of the currency of the first payment. `asked` is what
-    was asked for, where that was not these payments by name.
+    out. `gateway_fee` is what the gateway kept for itself, in minor units of the currency of the first
+    payment. `asked` is what was asked for, where that was not these payments by name.
     """
     assert len(captured) <= SETTLED_AT_ONCE_MAX, "a settlement is of so many payments at most"
     stream = stream_of(biller_id)

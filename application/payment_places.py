@@ -27,7 +27,7 @@ FEES: Final = "fees"
 
 
 class Place(NamedTuple):
-    """A payment, and the numbers of the three that it concerns."""
+    """A payment, and the numbers of the bill, the account and the biller that it concerns."""
 
     payment_id: int
     bill_id: int
@@ -78,7 +78,8 @@ def place_in(bill: Bill, payment_id: int) -> Place:
     return Place(payment_id, bill.bill_id, payment.account_id, bill.standing.biller_id)
 
 
-def three(books: Books, place: Place) -> tuple[Bill, Account, BillerTerms]:
+def parties_in(books: Books, place: Place) -> tuple[Bill, Account, BillerTerms]:
+    """The bill that was paid, the account that paid it, and the terms of the biller."""
     terms = biller_in(books, place.biller_id).terms
     return bill_in(books, place.bill_id), books.account(place.account_id), terms
 
@@ -122,7 +123,7 @@ def posted_on_both(
     """What was decided, in transactions; none where it was nothing new."""
     if not made.bill:
         return []
-    bill, _, terms = three(books, place)
+    bill, _, terms = parties_in(books, place)
     posted = transaction_for(ask.actor, books, bill, terms, details)
     fees = [fact for fact in made.account if isinstance(fact, FeeRefunded)]
     books.post(posted, place.account_id, [fact for fact in made.account if fact not in fees])

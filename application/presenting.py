@@ -157,7 +157,7 @@ def present_bill(
             superseding = _superseding(books, ask, known, bill_id, standing)
             books.add(posted, stream_of(known.bill_id), superseding.old)
             facts = superseding.new
-        billers.active(biller)
+        billers.check_active(biller)
         customers.check_staying(customer)
         if claims:
             books.claim(claims[taken], f"{stream_of(bill_id)}/{presented.digest()}")

@@ -15,8 +15,8 @@ from application.loan_take_over import take_over
 from daybook.berka_files import Movement
 from daybook.berka_loan_files import AMOUNT_MAX, MONTHS_MAX, REPAYMENT, BankLoan, exact_payment
 from daybook.loading import ask
+from domain.amortisation.due_dates import add_months
 from domain.loans.products import Product
-from domain.loans.schedules import after
 from domain.money import minor_units_of
 
 NOTHING: Final = Decimal(0)
@@ -107,4 +107,4 @@ class Lending:
 def first_due(granted_on: dt.date) -> dt.date:
     """The first due day of the bank after the loan was granted."""
     day = granted_on.replace(day=DUE_DAY)
-    return day if day > granted_on else after(day, 1, "months")
+    return day if day > granted_on else add_months(day, 1)

@@ -130,6 +130,12 @@ def restore(
     )
 
 
+def opened(account: Account | None, account_id: int) -> Account:
+    if account is None:
+        raise AccountNotFound(account_id=account_id)
+    return account
+
+
 # --- Decisions: each answers the facts that follow, or raises the first refusal that applies.
 
 
@@ -155,12 +161,6 @@ def open_account(
         reference=reference,
     )
     return [Opened(terms=terms, balance=0)]
-
-
-def opened(account: Account | None, account_id: int) -> Account:
-    if account is None:
-        raise AccountNotFound(account_id=account_id)
-    return account
 
 
 def deposit(account: Account, amount: int) -> list[AccountFact]:
@@ -249,7 +249,7 @@ def capitalise_overdraft_interest(account: Account, amount: int) -> list[Account
 
 
 def withhold_tax(account: Account, amount: int) -> list[AccountFact]:
-    """The same, for the state."""
+    """Tax on interest, which the bank takes for the state whether or not the money is there."""
     return _take(TaxWithheld, account, amount)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.facts import Fact, stored_as
-from domain.interest import ONE_DAY, Course, Interest, interest_of, minor_units
+from domain.interest import ONE_DAY, ByDay, Interest, interest_of, minor_units
 from domain.rate_plans import Rates, Rounding
 
 
@@ -166,7 +166,7 @@ def settle(
 class Known(NamedTuple):
     """What interest rests on beside the balance: overdraft limits and rates, as known at a position."""
 
-    limits: Course
+    limits: ByDay
     plan: tuple[Rates, ...]
 
 

@@ -1,8 +1,8 @@
 """Interest on the balance of each day by value date: exact, unrounded, and rounded where it is posted.
 
-What is accrued is kept in whole *units*, of which there are `UNITS` in a minor unit: as many as let a
-day's interest at any rate plan be a whole number of them. So nothing is lost however long it is summed,
-and it does not matter in which parts.
+What is accrued is kept in whole *units*, of which there are `UNITS` in a minor unit. There are so many that
+the interest of a day is a whole number of them, at any rate and in a year of any length. So sums of days are
+exact, and the same in whatever parts they are added up.
 """
 
 import calendar
@@ -22,8 +22,9 @@ UNITS: Final[int] = _YEARS * _RATES
 _EXACT: Final = Context(prec=60)
 ONE_DAY: Final = dt.timedelta(days=1)
 
-# What holds from a day on, by day; of several on one day the last counts: the changes of a balance or of a limit.
-Course: TypeAlias = Sequence[tuple[dt.date, int]]
+# A figure that changes from day to day, a balance or a limit: each day on which it did, and what it is from
+# then on. Of several on one day the last counts.
+ByDay: TypeAlias = Sequence[tuple[dt.date, int]]
 
 
 class Interest(NamedTuple):
@@ -43,7 +44,7 @@ NOTHING: Final = Interest(0, 0)
 
 
 def interest_of(
-    balances: Course, limits: Course, plan: tuple[Rates, ...], first: dt.date, last: dt.date
+    balances: ByDay, limits: ByDay, plan: tuple[Rates, ...], first: dt.date, last: dt.date
 ) -> Interest:
     """The interest of the days from `first` to `last`, both included.
 
@@ -53,8 +54,8 @@ def interest_of(
     if first > last or not plan:
         return NOTHING
     cuts = {first, last + ONE_DAY}
-    for course in (balances, limits):
-        cuts.update(day for day, _ in course if first < day <= last)
+    for figures in (balances, limits):
+        cuts.update(day for day, _ in figures if first < day <= last)
     cuts.update(rates.first_day for rates in plan if first < rates.first_day <= last)
     cuts.update(dt.date(year, 1, 1) for year in range(first.year + 1, last.year + 1))
     credit = debit = 0
@@ -77,9 +78,9 @@ def days_of_year(basis: Basis, date: dt.date) -> int:
     return 360 if basis == "ACT/360" else 365
 
 
-def _on(course: Course, date: dt.date) -> int:
+def _on(figures: ByDay, date: dt.date) -> int:
     found = 0
-    for day, value in course:
+    for day, value in figures:
         if day > date:
             break
         found = value

@@ -4,13 +4,13 @@ Every fact carries the whole order as it is after it. The due date follows from 
 first one; the day of the attempt is that, moved to a business day, or a later one where it failed.
 """
 
-import calendar
 import datetime as dt
 from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from domain.amortisation.due_dates import add_months
 from domain.banking_calendar import Calendar, DayRule
 from domain.facts import Fact, stored_as
 from domain.refusals import StandingOrderNotFound, StandingOrderOver
@@ -142,10 +142,7 @@ def due_date(frequency: Frequency, first_due: dt.date, number: int) -> dt.date:
     """The due date after `number` others. The anchor day is kept: 31 January, 28 February, 31 March."""
     if frequency == "weekly":
         return first_due + dt.timedelta(weeks=number)
-    months = first_due.year * 12 + first_due.month - 1 + MONTHS[frequency] * number
-    year, month = divmod(months, 12)
-    last_day = calendar.monthrange(year, month + 1)[1]
-    return dt.date(year, month + 1, min(first_due.day, last_day))
+    return add_months(first_due, MONTHS[frequency] * number)
 
 
 # --- Decisions

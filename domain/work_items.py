@@ -90,13 +90,13 @@ def restore(work_item_id: int, newest: WorkItemFact, version: int) -> WorkItem:
     return WorkItem(work_item_id, newest.difference, resolution, version)
 
 
-# --- Decisions
-
-
 def found(item: WorkItem | None, work_item_id: int) -> WorkItem:
     if item is None:
         raise WorkItemNotFound(work_item_id=work_item_id)
     return item
+
+
+# --- Decisions
 
 
 def open_item(difference: Difference) -> list[WorkItemFact]:

@@ -57,8 +57,8 @@ async def _found(
         earned, balance = earned_since(
             standing,
             moved,
-            Known(_course(of_account, known_at), plan.known_at(known_at)),
-            Known(_course(of_account, day.known_at), now),
+            Known(_by_day(of_account, known_at), plan.known_at(known_at)),
+            Known(_by_day(of_account, day.known_at), now),
             start=max(start, moved[0].day) if standing is None else start,
             through=day.date,
         )
@@ -103,7 +103,7 @@ async def _limits(
     return await interest.limits(day.connection, wanted, day.known_at) if wanted else {}
 
 
-def _course(limits: list[LimitRow], known_at: int) -> list[tuple[dt.date, int]]:
+def _by_day(limits: list[LimitRow], known_at: int) -> list[tuple[dt.date, int]]:
     return [(each.day, each.limit) for each in limits if each.position <= known_at]
 
 

@@ -108,13 +108,13 @@ def restore(autopay_id: int, newest: AutopayFact, version: int) -> Autopay:
     return Autopay(autopay_id, newest.rule, version)
 
 
-# --- Decisions
-
-
 def found(autopay: Autopay | None, autopay_id: int) -> Autopay:
     if autopay is None:
         raise AutopayNotFound(autopay_id=autopay_id)
     return autopay
+
+
+# --- Decisions
 
 
 def set_up(rule: Rule) -> list[AutopayFact]:

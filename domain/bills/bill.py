@@ -70,13 +70,13 @@ def restore(bill_id: int, newest: BillFact, version: int) -> Bill:
     return Bill(bill_id, newest.standing, version)
 
 
-# --- Decisions
-
-
 def found(bill: Bill | None, bill_id: int) -> Bill:
     if bill is None:
         raise BillNotFound(bill_id=bill_id)
     return bill
+
+
+# --- Decisions
 
 
 def present(terms: BillerTerms, standing: Standing, *, by_biller: bool) -> list[BillFact]:

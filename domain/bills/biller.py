@@ -134,19 +134,18 @@ def restore(biller_id: int, newest: BillerFact, version: int) -> Biller:
     return Biller(biller_id, newest.terms, version)
 
 
-# --- Decisions
-
-
 def found(biller: Biller | None, biller_id: int) -> Biller:
     if biller is None:
         raise BillerNotFound(biller_id=biller_id)
     return biller
 
 
-def active(biller: Biller) -> Biller:
+# --- Decisions
+
+
+def check_active(biller: Biller) -> None:
     if not biller.terms.active:
         raise BillerInactive(biller=biller.terms.name)
-    return biller
 
 
 def register(terms: BillerTerms) -> list[BillerFact]:

@@ -28,9 +28,7 @@ from domain.bills.bill_facts import (
     PaymentSubmitted,
     PaymentUnknown,
 )
-from domain.bills.bill_movements import (
-    BillPaid,
-)
+from domain.bills.bill_movements import BillPaid
 from domain.bills.bill_refusals import (
     BillNotPayable,
     LatePaymentNotAccepted,

@@ -1,12 +1,12 @@
 """Recurrences: when a bill that comes again is next due, and about how much it will be for."""
 
-import calendar
 import datetime as dt
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
+from domain.amortisation.due_dates import add_months
 from domain.bills.bill_refusals import TermsContradictory
 
 MONTHS_MAX: Final = 12
@@ -30,9 +30,7 @@ def check_recurrence(recurrence: Recurrence) -> None:
 
 def next_due(recurrence: Recurrence, due_date: dt.date) -> dt.date:
     """The due date after this one. 31 January is followed by 28 February, and that by 31 March."""
-    year, month = divmod(due_date.year * 12 + due_date.month - 1 + recurrence.months, 12)
-    last_day = calendar.monthrange(year, month + 1)[1]
-    return dt.date(year, month + 1, min(recurrence.anchor_day, last_day))
+    return add_months(due_date, recurrence.months, recurrence.anchor_day)
 
 
 def due_dates(recurrence: Recurrence, after: dt.date, until: dt.date) -> list[dt.date]:
@@ -48,7 +46,7 @@ def due_dates(recurrence: Recurrence, after: dt.date, until: dt.date) -> list[dt
 def estimate(amounts: Sequence[int]) -> int:
     """What the next may be for, in minor units: the mean of the last three, or the last of fewer.
 
-    `amounts` are newest first. Halves go to the even number.
+    `amounts` are newest first. A mean of three is never half way between two numbers.
     """
     if len(amounts) < MEAN_OF:
         return amounts[0]

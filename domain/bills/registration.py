@@ -15,7 +15,7 @@ from domain.bills.bill_refusals import (
     RegistrationNotFound,
     TermsContradictory,
 )
-from domain.bills.biller import Biller, active
+from domain.bills.biller import Biller, check_active
 from domain.bills.references import check_reference, needs_reference
 from domain.facts import Fact, stored_as
 
@@ -79,13 +79,13 @@ def restore(registration_id: int, newest: RegistrationFact, version: int) -> Reg
     return Registration(registration_id, newest.link, version)
 
 
-# --- Decisions
-
-
 def found(registration: Registration | None, registration_id: int) -> Registration:
     if registration is None:
         raise RegistrationNotFound(registration_id=registration_id)
     return registration
+
+
+# --- Decisions
 
 
 def make(biller: Biller, link: Link) -> list[RegistrationFact]:
@@ -96,7 +96,7 @@ def make(biller: Biller, link: Link) -> list[RegistrationFact]:
     elif needs_reference(form):
         raise ReferenceNotAccepted(reference="", why="there is none, and the biller needs one")
     _check_tags(link.tags)
-    active(biller)
+    check_active(biller)
     return [RegistrationMade(link=link)]
 
 

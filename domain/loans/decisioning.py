@@ -82,8 +82,7 @@ def _at_most(rule: str, part: int, whole: int, limit: Decimal) -> RuleResult:
 
 
 def _ages(terms: LoanTerms, age: int) -> RuleResult:
-    per_year = {"months": 12, "weeks": 52, "days": 365}[terms.product.unit]
-    at_end = age + -(-terms.instalments * terms.product.every // per_year)
+    at_end = age + -(-terms.instalments * terms.product.every // _A_YEAR[terms.product.unit])
     return RuleResult(
         "age now and at the end",
         f"{age} and {at_end}",

@@ -12,6 +12,7 @@ from decimal import ROUND_CEILING, Decimal
 import msgspec
 
 from domain.amortisation.arithmetic import EXACT
+from domain.amortisation.due_dates import add_months
 from domain.amortisation.index_rates import IndexValue
 from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans.allocation import allocate, due_total, dues
@@ -38,7 +39,6 @@ from domain.loans.rate_indexes import rate_at
 from domain.loans.schedules import (
     PERCENT,
     Keep,
-    after,
     first_schedule,
     not_yet_earned,
     paid_off,
@@ -268,7 +268,7 @@ def _early_rate(terms: LoanTerms, on: dt.date) -> Decimal:
     """Per cent of what is repaid early; less where a year or less is left."""
     product = terms.product
     last = terms.rows[-1].due
-    return product.early_fee_last_year if last <= after(on, 12, "months") else product.early_fee
+    return product.early_fee_last_year if last <= add_months(on, 12) else product.early_fee
 
 
 def _early_fee(terms: LoanTerms, principal: int, on: dt.date) -> int:

@@ -16,7 +16,6 @@ import msgspec
 from domain.amortisation import arithmetic
 from domain.amortisation import due_dates as dates
 from domain.amortisation.arithmetic import EXACT, divide
-from domain.amortisation.due_dates import Unit
 from domain.amortisation.level import level_instalment
 from domain.amortisation.periods import Accrual, periods_to
 from domain.amortisation.schedule import schedule
@@ -39,11 +38,6 @@ class Period(NamedTuple):
     end: dt.date
     due: dt.date
     factor: Decimal
-
-
-def after(date: dt.date, count: int, unit: Unit) -> dt.date:
-    """`count` units later. A day that the month has not is its last, and comes back the month after."""
-    return dates.add_units(date, count, unit)
 
 
 def due_dates(
