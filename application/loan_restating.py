@@ -22,7 +22,7 @@ from domain.account_facts import AccountFact
 from domain.business_days import NONE_ENDED, BusinessDays
 from domain.loans import loss_rates
 from domain.loans.charge_backs import charge_back_of
-from domain.loans.history import Lived, lived
+from domain.loans.history import Step, steps_of
 from domain.loans.loan import Loan, stream_of
 from domain.loans.loan_facts import Disbursed, OverpaymentRefunded, Recovered, Repaid
 from domain.loans.products import Excess
@@ -32,7 +32,7 @@ from domain.money import minor_units_of
 from domain.periods import NONE_CLOSED, STREAM, first_open_day
 from ledger.chart_of_accounts import CONTROL_ACCOUNT, TRANSFERS_IN_TRANSIT
 from ledger.journal import Posting, Recorded, entry_of, mirrored
-from ledger.loan_history import happenings
+from ledger.loan_history import events_of
 
 # What is told anew rests on these besides the loan: its days, and the books they are booked in.
 _BESIDE: Final = (STREAM, business_days.STREAM, loss_rates.STREAM, *rate_indexes.STREAMS)
@@ -167,10 +167,10 @@ def _nights(books: Books, loan: Loan) -> Nights:
     return Nights(days.ended, loss_rates_of(books).changes, values)
 
 
-def _life(loan: Loan, history: Sequence[Recorded]) -> list[Lived]:
+def _life(loan: Loan, history: Sequence[Recorded]) -> list[Step]:
     if not history or history[-1].originator_version != loan.version:
         raise LoanReadTooEarly
-    return lived(happenings(history), loan.loan_id)
+    return steps_of(events_of(history), loan.loan_id)
 
 
 def _accounts_of(history: Sequence[Recorded], transaction_id: int) -> list[int]:

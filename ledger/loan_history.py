@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from domain.loans.history import Happening
+from domain.loans.history import LoanEvent
 from ledger.journal import Recorded
 
 
-def happenings(events: Iterable[Recorded]) -> list[Happening]:
+def events_of(events: Iterable[Recorded]) -> list[LoanEvent]:
     """What the domain needs of each event: its place, its dates, and the command it came from."""
     return [
-        Happening(
+        LoanEvent(
             recorded.originator_version,
             recorded.event.transaction_id,
             recorded.event.command_id,

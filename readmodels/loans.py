@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from domain.loans.history import Lived, lived
+from domain.loans.history import Step, steps_of
 from domain.loans.loan import Loan, restore, stream_of
 from domain.loans.loan_facts import Agreement
 from ledger.journal import Recorded, decode
-from ledger.loan_history import happenings
+from ledger.loan_history import events_of
 from readmodels.moments import Moment
 from readmodels.reading import Connection, page_size
 
@@ -111,10 +111,10 @@ async def loan_events(connection: Connection, loan_id: int, known_at: int) -> li
     ]
 
 
-async def life_of(connection: Connection, loan_id: int, moment: Moment) -> list[Lived]:
+async def life_of(connection: Connection, loan_id: int, moment: Moment) -> list[Step]:
     """The events that stand at the moment, each with the loan after it; none before the first."""
     events = await loan_events(connection, loan_id, moment.known_at)
-    return lived(happenings(events), loan_id, as_of=moment.as_of)
+    return steps_of(events_of(events), loan_id, as_of=moment.as_of)
 
 
 async def loan_at(

@@ -16,7 +16,7 @@ import msgspec
 from domain.loans.allocation import past_due_since
 from domain.loans.arrears import catch_up
 from domain.loans.deferral import respread
-from domain.loans.history import Lived
+from domain.loans.history import Step
 from domain.loans.loan import Course, Dated, Loan, check_status
 from domain.loans.loan_facts import ChargedBack, Repaid
 from domain.loans.loan_refusals import (
@@ -34,13 +34,13 @@ _DUE: Final = attrgetter("due")
 
 
 def charge_back_of(
-    life: Sequence[Lived], transaction_id: int, amount: int | None, on: dt.date
+    life: Sequence[Step], transaction_id: int, amount: int | None, on: dt.date
 ) -> list[Dated]:
     """Take a repayment back, or part of it. Refused: what came from an account here, for that is
     undone; and more than came in on the day of the repayment and was not taken back yet."""
     loan = life[-1].loan
-    meant = [each for each in life if each.happening.transaction_id == transaction_id]
-    paid_on = next((each.happening.valued for each in meant if _from_outside(each)), None)
+    meant = [each for each in life if each.event.transaction_id == transaction_id]
+    paid_on = next((each.event.valued for each in meant if _from_outside(each)), None)
     if paid_on is None:
         raise NothingToChargeBack(transaction_id=transaction_id, loan_id=loan.loan_id)
     repaid = paid_from_outside(meant, paid_on)
@@ -53,24 +53,24 @@ def charge_back_of(
     return charge_back(loan, amount, on, paid_on=paid_on)
 
 
-def _from_outside(each: Lived) -> int:
+def _from_outside(each: Step) -> int:
     """What another bank sent as a repayment."""
-    fact = each.happening.fact
+    fact = each.event.fact
     return fact.amount if isinstance(fact, Repaid) and fact.from_account is None else 0
 
 
-def paid_from_outside(life: Sequence[Lived], day: dt.date) -> int:
+def paid_from_outside(life: Sequence[Step], day: dt.date) -> int:
     """What other banks sent as repayments that count from a day. The day is what a repayment told
     anew keeps: its transaction is another one then."""
-    return sum(_from_outside(each) for each in life if each.happening.valued == day)
+    return sum(_from_outside(each) for each in life if each.event.valued == day)
 
 
-def back(life: Sequence[Lived], day: dt.date) -> int:
+def back(life: Sequence[Step], day: dt.date) -> int:
     """What of that was taken back."""
     return sum(
-        each.happening.fact.amount
+        each.event.fact.amount
         for each in life
-        if isinstance(each.happening.fact, ChargedBack) and each.happening.fact.paid_on == day
+        if isinstance(each.event.fact, ChargedBack) and each.event.fact.paid_on == day
     )
 
 

@@ -12,7 +12,7 @@ from domain.loans.loan import Loan
 from domain.loans.loan_facts import Agreement, AgreementUndone, LoanFact, MovementUndone
 
 
-class Happening(NamedTuple):
+class LoanEvent(NamedTuple):
     """An event of the loan's stream, in its place and with its dates."""
 
     version: int
@@ -23,39 +23,39 @@ class Happening(NamedTuple):
     fact: LoanFact
 
 
-class Lived(NamedTuple):
-    """An event that stands, and the loan after it."""
+class Step(NamedTuple):
+    """A step of a loan's life: an event that stands, and the loan after it."""
 
-    happening: Happening
+    event: LoanEvent
     loan: Loan
 
 
-def lived(
-    happenings: Iterable[Happening], loan_id: int, *, as_of: dt.date | None = None
-) -> list[Lived]:
-    """The events that stand, oldest first; `happenings` are all events known, from the first.
+def steps_of(
+    events: Iterable[LoanEvent], loan_id: int, *, as_of: dt.date | None = None
+) -> list[Step]:
+    """The events that stand, oldest first; `events` are all events known, from the first.
 
     With `as_of`, those that stood in the books of that day: what was booked later counts for nothing,
     the undoing included.
     """
     agreements: dict[int, Agreement] = {}
-    standing: list[Lived] = []
-    for happening in happenings:
-        fact = happening.fact
+    standing: list[Step] = []
+    for event in events:
+        fact = event.fact
         if isinstance(fact, Agreement):
-            agreements[happening.version] = fact
-            terms, terms_version = fact.terms, happening.version
+            agreements[event.version] = fact
+            terms, terms_version = fact.terms, event.version
         else:
             terms, terms_version = agreements[fact.terms].terms, fact.terms
-        if as_of is not None and happening.booked > as_of:
+        if as_of is not None and event.booked > as_of:
             continue
         if isinstance(fact, AgreementUndone | MovementUndone):
             # Mostly it is the newest that stands.
-            if standing and standing[-1].happening.version == fact.undoes:
+            if standing and standing[-1].event.version == fact.undoes:
                 standing.pop()
             else:
-                standing = [each for each in standing if each.happening.version != fact.undoes]
+                standing = [each for each in standing if each.event.version != fact.undoes]
         else:
-            loan = Loan(loan_id, terms, terms_version, fact.figures, happening.version)
-            standing.append(Lived(happening, loan))
+            loan = Loan(loan_id, terms, terms_version, fact.figures, event.version)
+            standing.append(Step(event, loan))
     return standing

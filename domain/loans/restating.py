@@ -13,7 +13,7 @@ from domain.amortisation.index_rates import IndexValue
 from domain.loans.arrears import end_of_day
 from domain.loans.charge_backs import back, charge_back, paid_from_outside
 from domain.loans.forbearance import charge, open_amounts, pause, waive
-from domain.loans.history import Happening, Lived
+from domain.loans.history import LoanEvent, Step
 from domain.loans.lateness import DAY
 from domain.loans.loan import Course, Dated, Loan
 from domain.loans.loan_facts import (
@@ -96,7 +96,7 @@ class Restated(NamedTuple):
     on: dt.date
     booked: dt.date
     fact: LoanFact
-    undone: Happening | None = None
+    undone: LoanEvent | None = None
 
 
 class Nights(NamedTuple):
@@ -109,7 +109,7 @@ class Nights(NamedTuple):
 
 
 def insert(
-    life: Sequence[Lived], on: dt.date, booked: dt.date, told: Act, nights: Nights
+    life: Sequence[Step], on: dt.date, booked: dt.date, told: Act, nights: Nights
 ) -> list[Restated]:
     """What follows from something told late: `told` is decided on the loan as it stood on the day.
 
@@ -117,11 +117,9 @@ def insert(
     bring that the bank has ended is told again, also where it was nothing.
     Refused: a day before the first disbursement, and one that a decision on the loan was made after.
     """
-    begun = next(
-        (n for n, each in enumerate(life) if isinstance(each.happening.fact, Disbursed)), None
-    )
+    begun = next((n for n, each in enumerate(life) if isinstance(each.event.fact, Disbursed)), None)
     loan = life[-1].loan
-    if begun is None or on < life[begun].happening.valued:
+    if begun is None or on < life[begun].event.valued:
         raise LoanMovedOn(loan_id=loan.loan_id, on=on, through=loan.figures.through)
     commands = _commands(life)
     cut = next(
@@ -130,8 +128,8 @@ def insert(
             for n, each in enumerate(life)
             if n > begun
             and (
-                each.happening.valued > on
-                or (each.happening.valued == on and each.happening.command not in commands)
+                each.event.valued > on
+                or (each.event.valued == on and each.event.command not in commands)
             )
         ),
         len(life),
@@ -145,55 +143,54 @@ def repaid_late(restated: Sequence[Restated], on: dt.date) -> Repaid:
     return [each.fact for each in restated if each.on == on and isinstance(each.fact, Repaid)][-1]
 
 
-def undo(life: Sequence[Lived], transaction_id: int, nights: Nights) -> list[Restated]:
+def undo(life: Sequence[Step], transaction_id: int, nights: Nights) -> list[Restated]:
     """Take back what a transaction did to the loan; what came after it is told anew without it."""
     loan = life[-1].loan
     target = next(
         (
             n
             for n, each in enumerate(life)
-            if each.happening.transaction_id == transaction_id
-            and isinstance(each.happening.fact, UNDOABLE)
-            and not _is_early_fee(each.happening.fact)
+            if each.event.transaction_id == transaction_id
+            and isinstance(each.event.fact, UNDOABLE)
+            and not _is_early_fee(each.event.fact)
         ),
         None,
     )
     if target is None:
         raise NothingToUndo(transaction_id=transaction_id, loan_id=loan.loan_id)
-    _check_not_charged_back(life, life[target].happening)
+    _check_not_charged_back(life, life[target].event)
     _check_no_later_tranche(life, target)
     cut = target
-    while _comes_with(life[cut - 1].happening, life[target].happening):
+    while _comes_with(life[cut - 1].event, life[target].event):
         cut -= 1
     return _told_anew(life, cut, target, None, nights)
 
 
-def _check_not_charged_back(life: Sequence[Lived], target: Happening) -> None:
+def _check_not_charged_back(life: Sequence[Step], target: LoanEvent) -> None:
     """What a bank has taken back cannot be given back once more."""
     fact = target.fact
     if not isinstance(fact, Repaid) or fact.from_account is not None:
         return
     if paid_from_outside(life, target.valued) - fact.amount < back(life, target.valued):
         taken = next(
-            each.happening
+            each.event
             for each in life
-            if isinstance(each.happening.fact, ChargedBack)
-            and each.happening.fact.paid_on == target.valued
+            if isinstance(each.event.fact, ChargedBack) and each.event.fact.paid_on == target.valued
         )
         raise LoanChangedSince(
             loan_id=life[-1].loan.loan_id, change="charged-back", on=taken.valued
         )
 
 
-def _check_no_later_tranche(life: Sequence[Lived], target: int) -> None:
+def _check_no_later_tranche(life: Sequence[Step], target: int) -> None:
     """The first tranche makes the schedule, on terms that were agreed with it; a later one is spread over
     what is left of it, and cannot be told anew as the first."""
-    begun, *later = [n for n, each in enumerate(life) if isinstance(each.happening.fact, Disbursed)]
+    begun, *later = [n for n, each in enumerate(life) if isinstance(each.event.fact, Disbursed)]
     if target == begun and later:
         raise LoanChangedSince(
             loan_id=life[-1].loan.loan_id,
             change="disbursed",
-            on=life[later[0]].happening.valued,
+            on=life[later[0]].event.valued,
         )
 
 
@@ -201,7 +198,7 @@ def _is_early_fee(fact: LoanFact) -> bool:
     return isinstance(fact, LoanFeeCharged) and fact.early
 
 
-def _comes_with(before: Happening, target: Happening) -> bool:
+def _comes_with(before: LoanEvent, target: LoanEvent) -> bool:
     """Whether an event was made by the target's command, for the sake of the target."""
     return before.command == target.command and (
         _is_early_fee(before.fact) or isinstance(before.fact, Reamortised | OverpaymentApplied)
@@ -209,7 +206,7 @@ def _comes_with(before: Happening, target: Happening) -> bool:
 
 
 def _told_anew(
-    life: Sequence[Lived],
+    life: Sequence[Step],
     cut: int,
     without: int | None,
     late: tuple[dt.date, dt.date, Act] | None,
@@ -217,29 +214,29 @@ def _told_anew(
 ) -> list[Restated]:
     tail = life[cut:]
     for number, each in enumerate(tail, cut):
-        if number != without and isinstance(each.happening.fact, DECIDED):
+        if number != without and isinstance(each.event.fact, DECIDED):
             raise LoanChangedSince(
                 loan_id=each.loan.loan_id,
-                change=each.happening.fact.TAG.split(".")[1],
-                on=each.happening.valued,
+                change=each.event.fact.TAG.split(".")[1],
+                on=each.event.valued,
             )
     course = Course(life[-1].loan)
     restated = list(_taken_back(course, life, cut))
     actions = [
-        (each.happening.valued, each.happening.booked, _again(each.happening.fact))
+        (each.event.valued, each.event.booked, _again(each.event.fact))
         for number, each in enumerate(tail, cut)
-        if number != without and _is_action(each.happening.fact)
+        if number != without and _is_action(each.event.fact)
     ]
     if late is not None:
         actions.append(late)
-    first = late[0] if late else tail[0].happening.valued
+    first = late[0] if late else tail[0].event.valued
     ended = _ended(life, cut, first, nights.ended)
     restated += _days_again(course, ended, nights, actions)
     return restated
 
 
 def _ended(
-    life: Sequence[Lived], cut: int, first: dt.date, ended: dt.date | None
+    life: Sequence[Step], cut: int, first: dt.date, ended: dt.date | None
 ) -> dict[dt.date, dt.date]:
     """The days from the first on whose end was run, and the day that was booked on."""
     nights: dict[dt.date, dt.date] = {}
@@ -248,30 +245,30 @@ def _ended(
         first += DAY
     commands = _commands(life)
     for each in life[cut:]:
-        if isinstance(each.happening.fact, OF_A_DAY) and each.happening.command not in commands:
-            nights[each.happening.valued] = each.happening.booked
+        if isinstance(each.event.fact, OF_A_DAY) and each.event.command not in commands:
+            nights[each.event.valued] = each.event.booked
     return nights
 
 
-def _commands(life: Sequence[Lived]) -> set[str]:
+def _commands(life: Sequence[Step]) -> set[str]:
     """The commands that did something, beside those of the days by themselves."""
-    return {each.happening.command for each in life if _is_action(each.happening.fact)}
+    return {each.event.command for each in life if _is_action(each.event.fact)}
 
 
-def _taken_back(course: Course, life: Sequence[Lived], cut: int) -> Iterator[Restated]:
+def _taken_back(course: Course, life: Sequence[Step], cut: int) -> Iterator[Restated]:
     for index in range(len(life) - 1, cut - 1, -1):
-        happening, before = life[index].happening, life[index - 1].loan
-        if isinstance(happening.fact, Agreement):
+        event, before = life[index].event, life[index - 1].loan
+        if isinstance(event.fact, Agreement):
             course.agree(
-                happening.valued,
+                event.valued,
                 AgreementUndone,
                 before.terms,
                 before.figures,
-                undoes=happening.version,
+                undoes=event.version,
             )
         else:
-            course.move(happening.valued, MovementUndone, before.figures, undoes=happening.version)
-        yield Restated(happening.valued, happening.booked, course.facts[-1].fact, happening)
+            course.move(event.valued, MovementUndone, before.figures, undoes=event.version)
+        yield Restated(event.valued, event.booked, course.facts[-1].fact, event)
 
 
 def _days_again(

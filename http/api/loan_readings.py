@@ -26,7 +26,7 @@ from api.loan_forms import (
 from api.pages import Cursor, Limit, page_of, told_page
 from api.parameters import A_DATE, AN_ID, AsOf, KnownAt, date_of, id_of, one_of, refuse, text_of
 from api.visibility import check_loan, mark_of_loan, reading
-from domain.loans.history import Lived
+from domain.loans.history import Step
 from domain.loans.lateness import bucket_of
 from domain.loans.loan import Loan
 from domain.loans.loan_facts import AllowanceChanged
@@ -288,15 +288,15 @@ def loan_listed(row: LoanRow, moment: Moment) -> LoanListed:
     )
 
 
-def _lines(life: list[Lived], currency: str) -> list[StatementLineOut]:
+def _lines(life: list[Step], currency: str) -> list[StatementLineOut]:
     """What the bank expects to lose is nothing that the borrower owes."""
-    life = [each for each in life if not isinstance(each.happening.fact, AllowanceChanged)]
+    life = [each for each in life if not isinstance(each.event.fact, AllowanceChanged)]
     lines: list[StatementLineOut] = []
     before: Figures | None = None
     for index, each in enumerate(life):
-        happening, figures = each.happening, each.loan.figures
-        kind = kind_of(happening.fact)
-        follower = kind_of(life[index + 1].happening.fact) if index + 1 < len(life) else None
+        event, figures = each.event, each.loan.figures
+        kind = kind_of(event.fact)
+        follower = kind_of(life[index + 1].event.fact) if index + 1 < len(life) else None
         if before is None or kind == follower == "loan_interest":
             before = figures if before is None else before
             continue
@@ -307,10 +307,10 @@ def _lines(life: list[Lived], currency: str) -> list[StatementLineOut]:
             )
             lines.append(
                 StatementLineOut(
-                    transaction_id=happening.transaction_id,
+                    transaction_id=event.transaction_id,
                     kind=kind,
-                    booking_date=happening.booked,
-                    value_date=happening.valued,
+                    booking_date=event.booked,
+                    value_date=event.valued,
                     principal=principal,
                     interest=interest,
                     fees=fees,

@@ -14,7 +14,7 @@ from domain.banking_calendar import DAY_RULES, DayRule
 from domain.loans import applying, forbearance, losses, origination, repaying
 from domain.loans.arrears import end_of_day
 from domain.loans.charge_backs import charge_back
-from domain.loans.history import Happening, Lived, lived
+from domain.loans.history import LoanEvent, Step, steps_of
 from domain.loans.loan import Dated, Loan, evolve
 from domain.loans.loan_facts import Applied
 from domain.loans.loan_terms import Applicant
@@ -48,7 +48,7 @@ class Act(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    happening: Happening
+    event: LoanEvent
     entry: Entry
 
 
@@ -130,7 +130,7 @@ class Book:
                 self.transactions += 1
             self._post(each.on, each.booked, each.fact, each.undone)
 
-    def _post(self, on: dt.date, booked: dt.date, fact: Any, undone: Happening | None) -> None:
+    def _post(self, on: dt.date, booked: dt.date, fact: Any, undone: LoanEvent | None) -> None:
         self.loan = evolve(self.loan, fact, 1)
         if undone is None:
             entry = entry_for_loan(fact, "loan-1", self.loan.terms.currency)
@@ -140,7 +140,7 @@ class Book:
         version = len(self.log) + 1
         command = f"command-{self.commands}"
         self.log.append(
-            Told(Happening(version, self.transactions, command, booked, on, fact), entry)
+            Told(LoanEvent(version, self.transactions, command, booked, on, fact), entry)
         )
         for posting in entry:
             assert (posting.sub_account == "loan-1") == (posting.ledger_account in SUB_ACCOUNTS)
@@ -148,8 +148,8 @@ class Book:
             account = posting.ledger_account
             self.sums[account] = self.sums.get(account, 0) + signed
 
-    def life(self, as_of: dt.date | None = None) -> list[Lived]:
-        return lived([told.happening for told in self.log], 1, as_of=as_of)
+    def life(self, as_of: dt.date | None = None) -> list[Step]:
+        return steps_of([told.event for told in self.log], 1, as_of=as_of)
 
     def balances(self) -> list[int]:
         """The sub-accounts of the loan, each on its debit side."""

@@ -32,8 +32,8 @@ def look(book: Book) -> None:
     assert min(figures.penalties, figures.overpaid, figures.off_balance) >= 0
     valuation = figures.valuation
     assert min(valuation.allowance, valuation.fees, valuation.costs) >= 0
-    newest = book.log[-1].happening.fact
-    last = book.log[loan.terms_version - 1].happening.fact
+    newest = book.log[-1].event.fact
+    last = book.log[loan.terms_version - 1].event.fact
     assert isinstance(last, Agreement)
     assert restore(1, newest, loan.version, last, loan.terms_version) == loan
     if terms.status == "active" and terms.disbursed:
@@ -44,7 +44,7 @@ def look(book: Book) -> None:
         ]
         assert sum(row.principal for row in terms.rows) - settled.principal == figures.principal
         assert figures.earned - settled.interest == figures.interest + figures.suspended
-        day = book.log[-1].happening.valued
+        day = book.log[-1].event.valued
         fallen = sum(fee.amount for fee in terms.fee_schedule if fee.due <= day)
         assert charged[0] + fallen - settled.fees == figures.fees
         assert charged[1] + figures.late_charged - settled.penalties == figures.penalties
@@ -128,10 +128,9 @@ def test_an_undone_repayment_leaves_the_loan_as_if_it_had_never_been(
     played(without, acts, STORY, each=lambda: None)
     played(with_it, [payment, *acts], STORY, each=lambda: None)
     paid = next(
-        told.happening
+        told.event
         for told in with_it.log
-        if told.happening.fact.TAG == "loan.repaid.1"
-        and told.happening.valued == BEGAN + payment.day * DAY
+        if told.event.fact.TAG == "loan.repaid.1" and told.event.valued == BEGAN + payment.day * DAY
     )
 
     undone(with_it, paid.transaction_id, STORY)
@@ -191,9 +190,9 @@ def test_a_borrower_who_pays_what_is_due_each_day_ends_the_loan_with_the_schedul
 
     assert book.current.terms.status == "closed"
     fee = sum(
-        told.happening.fact.fee
+        told.event.fact.fee
         for told in book.log
-        if isinstance(told.happening.fact, Disbursed)
+        if isinstance(told.event.fact, Disbursed)
         and book.current.terms.product.fee_income == "over_life"
     )
     assert -book.sums[4110] == sum(row.interest for row in rows) + fee

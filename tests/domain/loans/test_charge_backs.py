@@ -33,11 +33,9 @@ def lent() -> Book:
 
 def repaid(book: Book) -> int:
     """The transaction of the newest repayment."""
-    return [
-        told.happening.transaction_id
-        for told in book.log
-        if isinstance(told.happening.fact, Repaid)
-    ][-1]
+    return [told.event.transaction_id for told in book.log if isinstance(told.event.fact, Repaid)][
+        -1
+    ]
 
 
 def charge_back(book: Book, day: int, amount: int | None = None, of: int | None = None) -> Any:
@@ -130,8 +128,8 @@ def test_a_repayment_told_anew_is_not_taken_back_once_more() -> None:
     late(book, Act(20, "repay", 50_00), 35)
 
     assert repaid(book) != first, "it stands in another transaction now"
-    again = [t for t in book.life() if isinstance(t.happening.fact, ChargedBack)]
-    assert [t.happening.fact.amount for t in again] == [3_151_49]  # type: ignore[union-attr]
+    again = [t for t in book.life() if isinstance(t.event.fact, ChargedBack)]
+    assert [t.event.fact.amount for t in again] == [3_151_49]  # type: ignore[union-attr]
     with pytest.raises(ChargeBackAboveRepayment):
         charge_back(book, 36)
     with pytest.raises(NothingToChargeBack):
@@ -143,7 +141,7 @@ def test_what_was_taken_back_is_not_undone_as_well_until_the_charge_back_is() ->
     played(book, [Act(FIRST_DUE, "repay", 3_151_49)], 30, each=lambda: None)
     before = book.current
     charge_back(book, 30)
-    charged_back = book.log[-1].happening.transaction_id
+    charged_back = book.log[-1].event.transaction_id
 
     with pytest.raises(LoanChangedSince):
         undone(book, repaid(book), 30)

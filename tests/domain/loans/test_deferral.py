@@ -169,7 +169,7 @@ def test_what_is_deferred_falls_each_night_and_is_posted_with_the_interest_of_th
     assert deferred == sorted(deferred, reverse=True)
     assert deferred[0] == 120_00
     assert deferred[-1] < 105_00
-    accrued = [told for told in book.log if told.happening.fact.TAG == "loan.interest-accrued.1"]
+    accrued = [told for told in book.log if told.event.fact.TAG == "loan.interest-accrued.1"]
     assert {p.ledger_account for told in accrued for p in told.entry} == {1320, 2610, 4110}
     assert len(accrued) == 39
 

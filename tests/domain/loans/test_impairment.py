@@ -60,7 +60,7 @@ def test_a_loan_in_time_has_one_change_of_its_allowance_for_each_instalment() ->
         each=lambda: None,
     )
 
-    facts = [told.happening.fact for told in book.log]
+    facts = [told.event.fact for told in book.log]
 
     changes = [fact.change for fact in facts if isinstance(fact, AllowanceChanged)]
     assert changes == [120_00, 90_89 - 120_00]
@@ -122,12 +122,12 @@ def test_a_charge_off_costs_the_principal_once_whatever_was_set_aside_before() -
     assert (book.sums[1390], book.sums[5310]) == (0, principal)
     assert done(book, Act(101, "repay", 1_000_00), BEGAN + 101 * DAY)
     assert (book.sums[4310], book.sums[5310]) == (-1_000_00, principal)
-    charged_off = next(t for t in book.log if t.happening.fact.TAG == "loan.charged-off.1")
-    assert not any(t.happening.fact.TAG == "loan.closed.1" for t in book.log)
+    charged_off = next(t for t in book.log if t.event.fact.TAG == "loan.charged-off.1")
+    assert not any(t.event.fact.TAG == "loan.closed.1" for t in book.log)
 
-    recovered = next(t for t in book.log if t.happening.fact.TAG == "loan.recovered.1")
-    undone(book, recovered.happening.transaction_id, 100)
-    undone(book, charged_off.happening.transaction_id, 105)
+    recovered = next(t for t in book.log if t.event.fact.TAG == "loan.recovered.1")
+    undone(book, recovered.event.transaction_id, 100)
+    undone(book, charged_off.event.transaction_id, 105)
 
     assert allowance(book) > 0
     assert book.sums.get(4310) == 0
@@ -190,10 +190,10 @@ def test_a_charge_off_that_is_undone_leaves_the_loan_as_if_it_had_never_been() -
     nights(without, 70)
     played(with_it, [Act(40, "charge off")], 70, each=lambda: None)
     assert with_it.sums[9010] > 0
-    charged_off = next(t for t in with_it.log if t.happening.fact.TAG == "loan.charged-off.1")
+    charged_off = next(t for t in with_it.log if t.event.fact.TAG == "loan.charged-off.1")
     assert with_it.sums[4110] > without.sums[4110]
 
-    undone(with_it, charged_off.happening.transaction_id, 70)
+    undone(with_it, charged_off.event.transaction_id, 70)
 
     assert with_it.current.figures == without.current.figures
     assert {a: n for a, n in with_it.sums.items() if n} == {
@@ -205,8 +205,8 @@ def test_a_bank_that_ends_no_days_earns_what_is_missing_in_one_sum_once_it_does(
     without, with_it = lent(), lent()
     nights(without, 50)
     played(with_it, [Act(35, "charge off")], 50, each=lambda: None)
-    charged_off = next(t for t in with_it.log if t.happening.fact.TAG == "loan.charged-off.1")
-    restated = undo(with_it.life(), charged_off.happening.transaction_id, Nights(None, (RATES,)))
+    charged_off = next(t for t in with_it.log if t.event.fact.TAG == "loan.charged-off.1")
+    restated = undo(with_it.life(), charged_off.event.transaction_id, Nights(None, (RATES,)))
     with_it.restate(restated)
     missing = with_it.sums[4110] - without.sums[4110]
     assert missing > 0
@@ -214,6 +214,6 @@ def test_a_bank_that_ends_no_days_earns_what_is_missing_in_one_sum_once_it_does(
     before = len(with_it.log)
     assert with_it.night(BEGAN + 50 * DAY)
 
-    accrued = [t for t in with_it.log[before:] if t.happening.fact.TAG == "loan.interest-accrued.1"]
+    accrued = [t for t in with_it.log[before:] if t.event.fact.TAG == "loan.interest-accrued.1"]
     assert len(accrued) == 1
     assert with_it.sums[4110] == without.sums[4110]

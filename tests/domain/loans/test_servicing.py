@@ -104,7 +104,7 @@ def test_an_early_repayment_bears_its_fee_and_no_more_than_the_cap() -> None:
     book = lent("personal", count=36)
     assert done(book, Act(0, "repay", 5_050_00, "lower_instalment"), BEGAN)
 
-    fact = book.log[-1].happening.fact
+    fact = book.log[-1].event.fact
     assert isinstance(fact, Repaid)
     assert fact.parts == Parts(principal=5_000_00, fees=50_00)
     assert book.current.figures.principal == 7_000_00
@@ -142,10 +142,10 @@ def test_a_loan_in_tranches_spreads_each_over_what_is_left_of_the_term() -> None
 def test_the_first_tranche_is_not_undone_while_a_later_one_stands() -> None:
     book = Book(PRODUCTS["mortgage"], 100_000_00, 120)
     assert done(book, Act(0, "disburse", 40_000_00), BEGAN)
-    first = book.log[-1].happening.transaction_id
+    first = book.log[-1].event.transaction_id
     nights(book, 45)
     assert done(book, Act(45, "disburse", 0), BEGAN + 45 * DAY)
-    second = book.log[-1].happening.transaction_id
+    second = book.log[-1].event.transaction_id
 
     with pytest.raises(LoanChangedSince, match="by disbursed, on 2025-03-17"):
         undone(book, first, 45)
