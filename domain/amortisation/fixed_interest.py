@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from domain.amortisation.arithmetic import ONE, ZERO, divide
-from domain.amortisation.course import Row, amount, disbursed_too_late, instalment_amount
+from domain.amortisation.declining_balance import Row, amount, disbursed_too_late, instalment_amount
 from domain.amortisation.periods import Accrual, Period, periods_of
 from domain.amortisation.terms import ScheduleTerms
 

@@ -4,7 +4,7 @@ import datetime as dt
 from decimal import localcontext
 
 from domain.amortisation.arithmetic import EXACT, rounded
-from domain.amortisation.course import Row, courses_of
+from domain.amortisation.declining_balance import Row, declining_rows
 from domain.amortisation.fixed_interest import bullet_rows, flat_rows
 from domain.amortisation.terms import Instalment, ScheduleTerms, check_terms
 
@@ -24,7 +24,7 @@ def schedule(terms: ScheduleTerms) -> tuple[Instalment, ...]:
             case "bullet":
                 rows = bullet_rows(terms)
             case _:
-                rows = courses_of(terms)
+                rows = declining_rows(terms)
         return tuple(_shown(terms, row) for row in _until_repaid(rows))
 
 

@@ -1,7 +1,7 @@
-"""The course of a loan: period by period, interest on the balance, and what is repaid of it.
+"""Schedules on a declining balance: period by period, interest on what is owed, and what is repaid of it.
 
-A disbursement or a change of rate begins a new course on what is owed then: its plan (the level
-instalment, the share of principal) is made anew, from the first instalment due after it.
+A disbursement or a change of rate begins a new segment of the schedule on what is owed then: its plan (the
+level instalment, the share of principal) is made anew, from the first instalment due after it.
 """
 
 import datetime as dt
@@ -47,7 +47,7 @@ class Standing(NamedTuple):
 Plan: TypeAlias = Callable[[int, Decimal, Decimal], Decimal]
 
 
-class Course(NamedTuple):
+class Segment(NamedTuple):
     """From the period at `first` on, at the rates and with the disbursements known when it began."""
 
     terms: ScheduleTerms
@@ -56,11 +56,11 @@ class Course(NamedTuple):
     first: int
     accrual: Accrual
     earned: list[Decimal]  # by one unit in each whole period from the first on
-    advances: tuple[Advance, ...]  # made in the first period of this course
+    advances: tuple[Advance, ...]  # made in the first period of this segment
 
 
-def courses_of(terms: ScheduleTerms) -> list[Row]:
-    """All rows, course after course. The first course begins with the loan."""
+def declining_rows(terms: ScheduleTerms) -> list[Row]:
+    """All rows, segment after segment. The first segment begins with the loan."""
     count = terms.instalments or INSTALMENTS_MAX
     periods = periods_of(terms, terms.amortisation_instalments or count)
     changes, advances = _by_period(terms, periods, count)
@@ -71,10 +71,10 @@ def courses_of(terms: ScheduleTerms) -> list[Row]:
         known = tuple(change for change in terms.rate_changes if change.on < periods[first].due)
         accrual = Accrual(terms, known)
         earned = [accrual.since(period, period.start) for period in periods[first:]]
-        course = Course(terms, periods, count, first, accrual, earned, tuple(advances[first]))
-        made, standing = walked(course, plan_of(course, standing), standing, following)
+        segment = Segment(terms, periods, count, first, accrual, earned, tuple(advances[first]))
+        made, standing = walked(segment, plan_of(segment, standing), standing, following)
         if rows:
-            at_due = sum(one.amount for one in course.advances if one.on == rows[-1].due)
+            at_due = sum(one.amount for one in segment.advances if one.on == rows[-1].due)
             rows[-1] = rows[-1]._replace(balance=rows[-1].balance + at_due)
         rows += made
     _check_repaid(terms, rows)
@@ -105,21 +105,23 @@ def disbursed_too_late() -> TermsContradict:
     return TermsContradict(field="disbursements", why=why)
 
 
-def walked(course: Course, plan: Plan, standing: Standing, stop: int) -> tuple[list[Row], Standing]:
-    """The rows of the course up to the period at `stop`, and what is owed after them."""
-    terms, rows = course.terms, []
+def walked(
+    segment: Segment, plan: Plan, standing: Standing, stop: int
+) -> tuple[list[Row], Standing]:
+    """The rows of the segment up to the period at `stop`, and what is owed after them."""
+    terms, rows = segment.terms, []
     balance, deferred = standing
-    for index in range(course.first, stop):
-        period = course.periods[index]
-        accrued = balance * course.earned[index - course.first]
-        if index == course.first:
-            accrued += _accrued_on_advances(course)
-            balance += _advanced(course)
+    for index in range(segment.first, stop):
+        period = segment.periods[index]
+        accrued = balance * segment.earned[index - segment.first]
+        if index == segment.first:
+            accrued += _accrued_on_advances(segment)
+            balance += _advanced(segment)
         accrued = amount(terms, accrued)
         waited, interest, deferred = deferred, accrued + deferred, ZERO
         if period.number <= terms.grace_interest_payment:
             interest, deferred = ZERO, interest
-        if index == course.instalments - 1:
+        if index == segment.instalments - 1:
             principal = balance
         else:
             # What waited in a grace period is paid on top of the instalment, what was brought within.
@@ -136,14 +138,16 @@ def walked(course: Course, plan: Plan, standing: Standing, stop: int) -> tuple[l
     return rows, Standing(balance, deferred)
 
 
-def _advanced(course: Course) -> Decimal:
-    return sum((Decimal(one.amount) for one in course.advances), ZERO)
+def _advanced(segment: Segment) -> Decimal:
+    return sum((Decimal(one.amount) for one in segment.advances), ZERO)
 
 
-def _accrued_on_advances(course: Course) -> Decimal:
+def _accrued_on_advances(segment: Segment) -> Decimal:
     """What the advances earn until the end of the period in which they are made."""
-    first = course.periods[course.first]
-    return sum((one.amount * course.accrual.since(first, one.on) for one in course.advances), ZERO)
+    first = segment.periods[segment.first]
+    return sum(
+        (one.amount * segment.accrual.since(first, one.on) for one in segment.advances), ZERO
+    )
 
 
 def amount(terms: ScheduleTerms, exact: Decimal) -> Decimal:
@@ -160,16 +164,16 @@ def instalment_amount(terms: ScheduleTerms, exact: Decimal) -> Decimal:
     return amount(terms, exact)
 
 
-def plan_of(course: Course, standing: Standing) -> Plan:
-    """How this course repays what is owed at its beginning."""
-    terms = course.terms
+def plan_of(segment: Segment, standing: Standing) -> Plan:
+    """How this segment repays what is owed at its beginning."""
+    terms = segment.terms
     grace = terms.grace_principal
     fixed = Decimal(terms.payment or 0)
     match terms.method:
         case "interest_only":
             return lambda number, balance, interest: ZERO
         case "equal_principal":
-            share = _equal_share(course, standing)
+            share = _equal_share(segment, standing)
             return lambda number, balance, interest: ZERO if number <= grace else share
         case "fixed_principal":
             return lambda number, balance, interest: ZERO if number <= grace else fixed
@@ -181,20 +185,20 @@ def plan_of(course: Course, standing: Standing) -> Plan:
                 max(fixed, amount(terms, (balance + interest) * percent)) - interest
             )
         case _:
-            return _level_plan(course, standing)
+            return _level_plan(segment, standing)
 
 
-def _equal_share(course: Course, standing: Standing) -> Decimal:
-    begin = max(course.first, course.terms.grace_principal)
-    owed = standing.balance + _advanced(course)
-    return instalment_amount(course.terms, divide(owed, course.instalments - begin))
+def _equal_share(segment: Segment, standing: Standing) -> Decimal:
+    begin = max(segment.first, segment.terms.grace_principal)
+    owed = standing.balance + _advanced(segment)
+    return instalment_amount(segment.terms, divide(owed, segment.instalments - begin))
 
 
-def _level_plan(course: Course, standing: Standing) -> Plan:
-    terms, grace = course.terms, course.terms.grace_principal
-    exact = _exact_instalment(course, standing)
+def _level_plan(segment: Segment, standing: Standing) -> Plan:
+    terms, grace = segment.terms, segment.terms.grace_principal
+    exact = _exact_instalment(segment, standing)
     if terms.method == "graduated":
-        weights = weights_of(terms, range(1, course.instalments + 1))
+        weights = weights_of(terms, range(1, segment.instalments + 1))
         return lambda number, balance, interest: (
             ZERO
             if number <= grace
@@ -202,7 +206,7 @@ def _level_plan(course: Course, standing: Standing) -> Plan:
         )
     instalment = instalment_amount(terms, exact)
     if terms.method == "progressive" and terms.balances_rounded:
-        instalment = _respread(course, standing, instalment)
+        instalment = _respread(segment, standing, instalment)
     return _constant(instalment, grace)
 
 
@@ -210,35 +214,35 @@ def _constant(instalment: Decimal, grace: int) -> Plan:
     return lambda number, balance, interest: ZERO if number <= grace else instalment - interest
 
 
-def _exact_instalment(course: Course, standing: Standing) -> Decimal:
+def _exact_instalment(segment: Segment, standing: Standing) -> Decimal:
     """Solved on what will be owed just before the first instalment that repays principal."""
-    terms, accrual = course.terms, course.accrual
-    begin = max(course.first, terms.grace_principal)
-    first = course.periods[begin]
-    balance = standing.balance + _advanced(course)
+    terms, accrual = segment.terms, segment.accrual
+    begin = max(segment.first, terms.grace_principal)
+    first = segment.periods[begin]
+    balance = standing.balance + _advanced(segment)
     brought = ZERO if terms.grace_interest_payment else standing.deferred
-    if begin > course.first:
+    if begin > segment.first:
         owed = balance * (1 + accrual.regular(first))
     elif terms.method == "progressive":
         # As if disbursed when the period began; `_respread` makes up for it.
         owed = balance * (1 + accrual.regular(first)) + brought
     else:
-        owed = balance + standing.balance * course.earned[0] + brought
-        owed += _accrued_on_advances(course)
-    weights = weights_of(terms, range(begin + 1, len(course.periods) + 1))
-    return level_instalment(owed, course.earned[begin + 1 - course.first :], weights)
+        owed = balance + standing.balance * segment.earned[0] + brought
+        owed += _accrued_on_advances(segment)
+    weights = weights_of(terms, range(begin + 1, len(segment.periods) + 1))
+    return level_instalment(owed, segment.earned[begin + 1 - segment.first :], weights)
 
 
-def _respread(course: Course, standing: Standing, instalment: Decimal) -> Decimal:
+def _respread(segment: Segment, standing: Standing, instalment: Decimal) -> Decimal:
     """Spread what the last instalment has too much or too little over all, while that helps.
 
     The rule of progressive loans: when it differs by more than half a minor unit for each instalment.
     """
-    terms, grace = course.terms, course.terms.grace_principal
-    number = course.instalments - max(course.first, grace)
+    terms, grace = segment.terms, segment.terms.grace_principal
+    number = segment.instalments - max(segment.first, grace)
 
     def difference(level: Decimal) -> Decimal:
-        rows, _ = walked(course, _constant(level, grace), standing, course.instalments)
+        rows, _ = walked(segment, _constant(level, grace), standing, segment.instalments)
         return rows[-1].principal + rows[-1].interest - level
 
     found = difference(instalment)
