@@ -29,7 +29,7 @@ def refunded(ask: Ask, place: Place, amount: Decimal | None, reason: str | None)
         "payments/refunded",
         place,
         decide,
-        amount=None if amount is None else canonical(amount),
+        amount=canonical(amount),
         reason=reason,
     )
 
@@ -110,7 +110,7 @@ def refund_claimed(ask: Ask, place: Place, amount: Decimal | None, reason: str |
             books, ask, place, OnAccount(facts, []), details=Details(reason=reason)
         )
 
-    said = {"amount": None if amount is None else canonical(amount), "reason": reason}
+    said = {"amount": canonical(amount), "reason": reason}
     return payment_command(ask, "payments/refund-claimed", place, decide, **said)
 
 

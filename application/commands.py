@@ -195,7 +195,9 @@ def account_held_by(books: Books, user_id: int, account_id: int) -> Account:
     return account
 
 
-def canonical(amount: Decimal) -> str:
-    """The same text for the same amount, however many zeros it was written with."""
+def canonical(amount: Decimal | None) -> str | None:
+    """The same text for the same amount, however many zeros it was written with; None where there is none."""
+    if amount is None:
+        return None
     text = f"{amount:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

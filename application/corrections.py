@@ -80,7 +80,7 @@ def reverse(
     request = {
         "call": "transactions/reverse",
         "transaction_id": transaction_id,
-        "amount": None if amount is None else canonical(amount),
+        "amount": canonical(amount),
         **details.request(),
     }
     streams = [recorded.originator_id for recorded in moved]

@@ -99,7 +99,7 @@ def settle_hold(
     request = {
         "call": "holds/settle",
         "hold_id": hold_id,
-        "amount": None if amount is None else canonical(amount),
+        "amount": canonical(amount),
         "keep_rest": keep_rest,
         **details.request(),
     }

@@ -115,11 +115,11 @@ def loan_command(
     details: Details,
     decision: Callable[[Books, Loan, Transaction], list[Transaction]],
     *,
-    accounts: Sequence[int] = (),
+    accounts: Sequence[int | None] = (),
     more_streams: Sequence[str] = (),
     **asked: Any,
 ) -> Command:
-    """A command on a loan and accounts. `decision` is given the transaction with its dates.
+    """A command on a loan and accounts, where there are any. `decision` is given the transaction, dated.
 
     `asked` is what the call asks for, in its canonical form.
     """
@@ -136,6 +136,6 @@ def loan_command(
         return [each for each in posted if each.drafts]
 
     request = {"call": call, "loan_id": loan_id, **asked, **details.request()}
-    streams = [stream_of(loan_id), *(account_stream(account_id) for account_id in accounts)]
+    streams = [stream_of(loan_id), *(account_stream(each) for each in accounts if each is not None)]
     also = {*late_streams(details), *more_streams}
     return ask.command(request, (*streams, *also), decide)

@@ -95,7 +95,7 @@ def repay_late(
         loan_id,
         details,
         decision,
-        accounts=() if account_id is None else (account_id,),
+        accounts=(account_id,),
         more_streams=_BESIDE,
         amount=canonical(amount),
         account_id=account_id,
@@ -157,7 +157,7 @@ def charge_back(
         details,
         decision,
         transaction_id=transaction_id,
-        amount=None if amount is None else canonical(amount),
+        amount=canonical(amount),
     )
 
 

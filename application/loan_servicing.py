@@ -60,7 +60,7 @@ def repay(
         loan_id,
         details,
         decision,
-        accounts=() if account_id is None else (account_id,),
+        accounts=(account_id,),
         amount=canonical(amount),
         account_id=account_id,
         excess=excess,
@@ -91,8 +91,8 @@ def refund(
         loan_id,
         details,
         decision,
-        accounts=() if account_id is None else (account_id,),
-        amount=None if amount is None else canonical(amount),
+        accounts=(account_id,),
+        amount=canonical(amount),
         account_id=account_id,
     )
 
@@ -146,7 +146,7 @@ def waive(
         details,
         decision,
         component=component,
-        amount=None if amount is None else canonical(amount),
+        amount=canonical(amount),
     )
 
 
@@ -195,7 +195,7 @@ def reschedule(
         decision,
         instalments=instalments,
         first_due=first_due,
-        annual_rate=None if annual_rate is None else canonical(annual_rate),
+        annual_rate=canonical(annual_rate),
         capitalise=capitalise,
         forborne=forborne,
     )
@@ -253,7 +253,7 @@ def recover(
         loan_id,
         details,
         decision,
-        accounts=() if account_id is None else (account_id,),
+        accounts=(account_id,),
         amount=canonical(amount),
         account_id=account_id,
         counterparty=counterparty,

@@ -144,9 +144,9 @@ def approve(
         loan_id,
         details,
         decision,
-        amount=None if amount is None else canonical(amount),
+        amount=canonical(amount),
         instalments=instalments,
-        annual_rate=None if annual_rate is None else canonical(annual_rate),
+        annual_rate=canonical(annual_rate),
         conditions=list(conditions),
         override=override,
     )
@@ -188,9 +188,14 @@ def accept(ask: Ask, loan_id: int, details: Details, account_id: int | None) -> 
         facts = applying.accept(loan, account_id, posted.value_date)
         return add_facts(books, posted, loan_id, facts)
 
-    touched = () if account_id is None else (account_id,)
     return loan_command(
-        ask, "loans/accept", loan_id, details, decision, accounts=touched, account_id=account_id
+        ask,
+        "loans/accept",
+        loan_id,
+        details,
+        decision,
+        accounts=(account_id,),
+        account_id=account_id,
     )
 
 
@@ -233,9 +238,9 @@ def pay_out(
         loan_id,
         details,
         decision,
-        accounts=() if account_id is None else (account_id,),
+        accounts=(account_id,),
         more_streams=STREAMS,
-        amount=None if amount is None else canonical(amount),
+        amount=canonical(amount),
         account_id=account_id,
         first_due=first_due,
     )

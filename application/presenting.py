@@ -68,7 +68,7 @@ class PresentedBill(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def request(self) -> dict[str, Any]:
-        minimum = None if self.minimum is None else canonical(self.minimum)
+        minimum = canonical(self.minimum)
         said = msgspec.structs.asdict(self)
         said |= {"amount": canonical(self.amount), "minimum": minimum}
         return {

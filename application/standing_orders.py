@@ -125,7 +125,7 @@ def change(
             )
         return standing_orders.change(state, **more, **changed)
 
-    said = {**changed, "amount": None if amount is None else canonical(amount)}
+    said = {**changed, "amount": canonical(amount)}
     return _change(ask, "change", account_id, order_id, decision, said)
 
 

@@ -299,7 +299,7 @@ async def _change(call: Call, bill_id: int, change: Callable[[Ask], Command]) ->
     return await written_for(call, change(asked_by(call, answer)), bill.standing.user_id)
 
 
-async def written_for(call: Call, command: Command, user_id: int, *account_ids: int) -> Told:
+async def written_for(call: Call, command: Command, user_id: int, *account_ids: int | None) -> Told:
     """Have the command committed, so that the one whose bill it is can read it as its caller can."""
     bank = call.bank
     answer = await bank.writer.submit(command)

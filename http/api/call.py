@@ -250,7 +250,7 @@ def asked_by(call: Call, answer: Callable[[list[Posted]], Answer]) -> Ask:
     return Ask(call.actor, answer, refused, call.key, call.via)
 
 
-async def written(call: Call, command: Command, *account_ids: int) -> Told:
+async def written(call: Call, command: Command, *account_ids: int | None) -> Told:
     """Have the command committed, remember what its caller must be able to read, and answer."""
     bank = call.bank
     answer = await bank.writer.submit(command)

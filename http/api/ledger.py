@@ -169,8 +169,7 @@ async def journal(
     """Entries with their postings, newest first."""
     page = steady_page_of(limit, cursor, as_of, known_at)
     wanted = id_of("account_id", account_id)
-    touched = () if wanted is None else (wanted,)
-    async with reading(request, *touched, as_of=page.as_of, known_at=page.known_at) as (
+    async with reading(request, wanted, as_of=page.as_of, known_at=page.known_at) as (
         connection,
         moment,
     ):

@@ -117,7 +117,7 @@ async def repay(request: Call, loan_id: FromPath[int], data: JSONBody[Repaying])
         excess=data.excess,
         counterparty=data.counterparty,
     )
-    return await loan_written(request, command, loan_id, *_touched(data.account_id))
+    return await loan_written(request, command, loan_id, data.account_id)
 
 
 @post("/loans/{loan_id:int}/refund", **described("Give an overpayment back", CHANGES))
@@ -126,7 +126,7 @@ async def refund(request: Call, loan_id: FromPath[int], data: JSONBody[Refunding
     command = servicing.refund(
         loan_answer(request), loan_id, data.amount, data.details(), account_id=data.account_id
     )
-    return await loan_written(request, command, loan_id, *_touched(data.account_id))
+    return await loan_written(request, command, loan_id, data.account_id)
 
 
 @post("/loans/{loan_id:int}/fee", **described("Charge a fee on a loan", CHANGES))
@@ -211,7 +211,7 @@ async def recover(request: Call, loan_id: FromPath[int], data: JSONBody[Recoveri
         account_id=data.account_id,
         counterparty=data.counterparty,
     )
-    return await loan_written(request, command, loan_id, *_touched(data.account_id))
+    return await loan_written(request, command, loan_id, data.account_id)
 
 
 @post("/loans/{loan_id:int}/undo", **described("Undo a transaction of a loan", CHANGES))
@@ -285,10 +285,6 @@ async def _restated(
         except restating.LoanReadTooEarly:
             continue
     raise NotYetRead
-
-
-def _touched(account_id: int | None) -> tuple[int, ...]:
-    return () if account_id is None else (account_id,)
 
 
 HANDLERS: Final[list[ControllerRouterHandler]] = [

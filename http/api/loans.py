@@ -130,7 +130,9 @@ def rate_of(given: Rate | None) -> Decimal | None:
     return None if given is None else Decimal(given)
 
 
-async def loan_written(call: Call, command: Command, loan_id: int, *account_ids: int) -> ASGIApp:
+async def loan_written(
+    call: Call, command: Command, loan_id: int, *account_ids: int | None
+) -> ASGIApp:
     """Have it committed; whoever reads the loan here from now on sees it."""
     return await written(call, command, mark_of_loan(loan_id), *account_ids)
 
@@ -217,8 +219,7 @@ async def disburse(request: Call, loan_id: FromPath[int], data: JSONBody[Disburs
         first_due=data.first_due,
         calendar=request.bank.calendar,
     )
-    touched = () if account_id is None else (account_id,)
-    return await loan_written(request, command, loan_id, *touched)
+    return await loan_written(request, command, loan_id, account_id)
 
 
 async def agreed_account(call: Call, loan_id: int) -> int | None:

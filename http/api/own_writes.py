@@ -6,6 +6,7 @@ then waits for a position a little later than it needs.
 """
 
 import mmap
+from collections.abc import Iterable
 from typing import Final
 
 # Columns for users and as many for accounts; 256 KiB a worker.
@@ -38,13 +39,13 @@ class OwnWrites:
     def of_one_process(cls) -> "OwnWrites":
         return cls(bytearray(size_for(1)))
 
-    def wrote(self, position: int, user_id: int, *account_ids: int) -> None:
-        """An answer is about to say that this was written."""
+    def wrote(self, position: int, user_id: int, *account_ids: int | None) -> None:
+        """An answer is about to say that this was written. An account that is None is none."""
         mine = self._mine
         for cell in (
             _NEWEST,
             _USERS + user_id % COLUMNS,
-            *(_ACCOUNTS + account_id % COLUMNS for account_id in account_ids),
+            *_cells_of(account_ids),
         ):
             # Answers of one batch come in any order.
             mine[cell] = max(mine[cell], position)
@@ -57,10 +58,9 @@ class OwnWrites:
         """The last position that was written here, by anybody."""
         return max(row[_NEWEST] for row in self._rows)
 
-    def position_for(self, user_id: int, *account_ids: int) -> int:
+    def position_for(self, user_id: int, *account_ids: int | None) -> int:
         """The position that a read by this user, of these accounts, has to see; 0 for any."""
-        cells = [_USERS + user_id % COLUMNS]
-        cells.extend(_ACCOUNTS + account_id % COLUMNS for account_id in account_ids)
+        cells = [_USERS + user_id % COLUMNS, *_cells_of(account_ids)]
         return max(self.floor, *(row[cell] for row in self._rows for cell in cells))
 
     def session_ended(self) -> None:
@@ -72,3 +72,7 @@ class OwnWrites:
         if self._alone:
             return self._mine[_ENDINGS]
         return sum(row[_ENDINGS] for row in self._rows)
+
+
+def _cells_of(account_ids: Iterable[int | None]) -> list[int]:
+    return [_ACCOUNTS + each % COLUMNS for each in account_ids if each is not None]

@@ -238,12 +238,12 @@ def _subject(call: Call, account_id: str | None, user_id: str | None) -> Subject
 async def _reading_about(
     call: Call, subject: Subject, as_of: str | None, known_at: str | None
 ) -> AsyncIterator[tuple[Connection, Moment]]:
-    touched = () if subject.account_id is None else (subject.account_id,)
-    async with reading(call, *touched, user_id=subject.user_id, as_of=as_of, known_at=known_at) as (
+    account_id, user_id = subject.account_id, subject.user_id
+    async with reading(call, account_id, user_id=user_id, as_of=as_of, known_at=known_at) as (
         connection,
         moment,
     ):
-        for account_id in touched:
+        if account_id is not None:
             await account_for(connection, call.actor, account_id)
         yield connection, moment
 

@@ -245,8 +245,7 @@ async def list_orders(
     actor = request.actor
     account_id = id_of("account_id", of_account)
     page = page_of(limit, cursor)
-    touched = () if account_id is None else (account_id,)
-    async with reading(request, *touched) as (connection, moment):
+    async with reading(request, account_id) as (connection, moment):
         if account_id is not None:
             await check_account(connection, actor, account_id)
         rows = await view.standing_orders(

@@ -104,10 +104,9 @@ async def _history(
     cursor: str | None,
 ) -> ASGIApp:
     account_id = id_of("account_id", account_text)
-    touched = () if account_id is None else (account_id,)
     page = steady_page_of(limit, cursor, as_of, known_at)
     async with reading(
-        call, *touched, user_id=user_id, as_of=page.as_of, known_at=page.known_at
+        call, account_id, user_id=user_id, as_of=page.as_of, known_at=page.known_at
     ) as (connection, moment):
         if account_id is not None:
             await account_for(connection, call.actor, account_id)

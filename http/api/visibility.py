@@ -49,7 +49,7 @@ WAIT_SECONDS: Final = 2.0
 @asynccontextmanager
 async def reading(
     call: Call,
-    *account_ids: int,
+    *account_ids: int | None,
     user_id: int | None = None,
     transaction_id: int = 0,
     as_of: str | None = None,
@@ -70,7 +70,9 @@ async def reading(
         yield connection, await moment_of(connection, bank.today(), day, known, wanted)
 
 
-def _wanted(bank: Bank, actor: Actor, account_ids: Sequence[int], transaction_id: int) -> int:
+def _wanted(
+    bank: Bank, actor: Actor, account_ids: Sequence[int | None], transaction_id: int
+) -> int:
     wanted = bank.own_writes.position_for(actor.user_id, *account_ids)
     # A transaction's id is a position. One beyond what was written here may not exist.
     if wanted < transaction_id <= bank.own_writes.newest():
@@ -258,8 +260,7 @@ async def check_visible(bank: Bank, actor: Actor, rule: Rule, path: Mapping[str,
     if rule.subject not in ("account", "transaction"):
         return
     account_id = path.get("account_id")
-    touched = () if account_id is None else (account_id,)
-    wanted = _wanted(bank, actor, touched, path.get("transaction_id", 0))
+    wanted = _wanted(bank, actor, (account_id,), path.get("transaction_id", 0))
     async with borrowed(bank.reads) as connection:
         moment = await moment_of(connection, bank.today(), None, None, wanted)
         if account_id is not None:
