@@ -113,13 +113,32 @@ def loan_command(
     call: str,
     loan_id: int,
     details: Details,
+    decision: Callable[[Books, Loan, Transaction], Sequence[Dated]],
+    **more: Any,
+) -> Command:
+    """A command on a loan, whose facts `decision` answers; it may draft on accounts itself.
+
+    It is given the transaction with its dates. `more` is as for `loan_transactions`.
+    """
+
+    def transactions(books: Books, loan: Loan, main: Transaction) -> list[Transaction]:
+        return add_facts(books, main, loan_id, decision(books, loan, main))
+
+    return loan_transactions(ask, call, loan_id, details, transactions, **more)
+
+
+def loan_transactions(
+    ask: Ask,
+    call: str,
+    loan_id: int,
+    details: Details,
     decision: Callable[[Books, Loan, Transaction], list[Transaction]],
     *,
     accounts: Sequence[int | None] = (),
     more_streams: Sequence[str] = (),
     **asked: Any,
 ) -> Command:
-    """A command on a loan and accounts, where there are any. `decision` is given the transaction, dated.
+    """A command on a loan and on accounts, where there are any, whose transactions `decision` answers.
 
     `asked` is what the call asks for, in its canonical form.
     """

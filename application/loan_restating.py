@@ -14,7 +14,7 @@ import msgspec
 from application import rate_indexes
 from application.books import Books, Command, Transaction
 from application.commands import Ask, Details, account_for, canonical
-from application.lending import add_facts, check_currency, entry_of_fact, loan_command
+from application.lending import check_currency, entry_of_fact, loan_command, loan_transactions
 from application.loss_rates import loss_rates_of
 from domain import account as accounts
 from domain import business_days
@@ -23,7 +23,7 @@ from domain.business_days import NONE_ENDED, BusinessDays
 from domain.loans import loss_rates
 from domain.loans.charge_backs import charge_back_of
 from domain.loans.history import Step, steps_of
-from domain.loans.loan import Loan, stream_of
+from domain.loans.loan import Dated, Loan, stream_of
 from domain.loans.loan_facts import Disbursed, OverpaymentRefunded, Recovered, Repaid
 from domain.loans.products import Excess
 from domain.loans.repaying import repay
@@ -89,7 +89,7 @@ def repay_late(
 
         return _booked(books, posted, loan, restated, history, beside)
 
-    return loan_command(
+    return loan_transactions(
         ask,
         "loans/repay",
         loan_id,
@@ -123,7 +123,7 @@ def undo_transaction(
 
         return _booked(books, posted, loan, restated, history, beside)
 
-    return loan_command(
+    return loan_transactions(
         ask,
         "loans/undo",
         loan_id,
@@ -145,10 +145,9 @@ def charge_back(
 ) -> Command:
     """Send back what another bank takes back of a repayment; nothing is told anew for it."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
         minor_units = None if amount is None else minor_units_of(amount, loan.terms.currency)
-        facts = charge_back_of(_life(loan, history), transaction_id, minor_units, posted.value_date)
-        return add_facts(books, posted, loan_id, facts)
+        return charge_back_of(_life(loan, history), transaction_id, minor_units, posted.value_date)
 
     return loan_command(
         ask,

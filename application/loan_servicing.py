@@ -8,14 +8,13 @@ from application.books import Books, Command, Transaction
 from application.commands import NO_DETAILS, Ask, Details, account_for, canonical
 from application.lending import (
     account_of_borrower,
-    add_facts,
     check_currency,
     loan_command,
 )
 from domain import account as accounts
 from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans import forbearance, losses, origination, repaying
-from domain.loans.loan import Loan
+from domain.loans.loan import Dated, Loan
 from domain.loans.loan_facts import OverpaymentRefunded
 from domain.loans.products import Component, Excess
 from domain.money import minor_units_of
@@ -37,7 +36,7 @@ def repay(
     `forced` debits the account whether or not the money is there.
     """
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
         minor_units = minor_units_of(amount, loan.terms.currency)
         debited: list[Any] = []
         if account_id is not None:
@@ -52,7 +51,7 @@ def repay(
             facts = repaying.repay(loan, minor_units, posted.value_date, excess=excess, **source)  # type: ignore[arg-type]
         if account_id is not None:
             books.post(posted, account_id, debited)
-        return add_facts(books, posted, loan_id, facts)
+        return facts
 
     return loan_command(
         ask,
@@ -73,7 +72,7 @@ def refund(
 ) -> Command:
     """Give back what was paid above what is owed, to an account of the borrower or another bank."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
         minor_units = None if amount is None else minor_units_of(amount, loan.terms.currency)
         if account_id is not None:
             account_of_borrower(books, loan, account_id)
@@ -83,7 +82,7 @@ def refund(
             account = books.lapse(posted, account_id)
             received = accounts.receive_loan(account, given, loan_id, refunded=True)
             books.post(posted, account_id, received)
-        return add_facts(books, posted, loan_id, facts)
+        return facts
 
     return loan_command(
         ask,
@@ -102,12 +101,9 @@ def pay_cost(
 ) -> Command:
     """Pay somebody, at another bank, for what making the loan took."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
         minor_units = minor_units_of(amount, loan.terms.currency)
-        facts = origination.pay_cost(
-            loan, minor_units, posted.value_date, counterparty=counterparty
-        )
-        return add_facts(books, posted, loan_id, facts)
+        return origination.pay_cost(loan, minor_units, posted.value_date, counterparty=counterparty)
 
     return loan_command(
         ask,
@@ -121,10 +117,9 @@ def pay_cost(
 
 
 def charge_fee(ask: Ask, loan_id: int, amount: Decimal, details: Details) -> Command:
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
         minor_units = minor_units_of(amount, loan.terms.currency)
-        facts = forbearance.charge(loan, minor_units, posted.value_date)
-        return add_facts(books, posted, loan_id, facts)
+        return forbearance.charge(loan, minor_units, posted.value_date)
 
     return loan_command(ask, "loans/fee", loan_id, details, decision, amount=canonical(amount))
 
@@ -134,10 +129,9 @@ def waive(
 ) -> Command:
     """Give up what is open of a component, or part of it."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
         minor_units = None if amount is None else minor_units_of(amount, loan.terms.currency)
-        facts = forbearance.waive(loan, component, minor_units, posted.value_date)
-        return add_facts(books, posted, loan_id, facts)
+        return forbearance.waive(loan, component, minor_units, posted.value_date)
 
     return loan_command(
         ask,
@@ -153,9 +147,8 @@ def waive(
 def pause(ask: Ask, loan_id: int, first: dt.date, last: dt.date, details: Details) -> Command:
     """Days, both included, on which nothing counts as late."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
-        facts = forbearance.pause(loan, first, last, posted.value_date)
-        return add_facts(books, posted, loan_id, facts)
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
+        return forbearance.pause(loan, first, last, posted.value_date)
 
     return loan_command(ask, "loans/pause", loan_id, details, decision, first=first, last=last)
 
@@ -174,8 +167,8 @@ def reschedule(
 ) -> Command:
     """A new schedule from the day on; the one before stays readable as it was known."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
-        facts = forbearance.reschedule(
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
+        return forbearance.reschedule(
             loan,
             posted.value_date,
             instalments=instalments,
@@ -185,7 +178,6 @@ def reschedule(
             forborne=forborne,
             calendar=calendar,
         )
-        return add_facts(books, posted, loan_id, facts)
 
     return loan_command(
         ask,
@@ -204,8 +196,8 @@ def reschedule(
 def charge_off(ask: Ask, loan_id: int, reason: str) -> Command:
     """Take the loss; the debt lives."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
-        return add_facts(books, posted, loan_id, losses.charge_off(loan, posted.value_date))
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
+        return losses.charge_off(loan, posted.value_date)
 
     return loan_command(ask, "loans/charge-off", loan_id, Details(reason=reason), decision)
 
@@ -213,9 +205,8 @@ def charge_off(ask: Ask, loan_id: int, reason: str) -> Command:
 def write_off(ask: Ask, loan_id: int, reason: str) -> Command:
     """Give the debt up, for good: asked for by one person, done by another."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
-        facts = losses.write_off(loan, posted.value_date, ask.actor.name)
-        return add_facts(books, posted, loan_id, facts) if facts else []
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
+        return losses.write_off(loan, posted.value_date, ask.actor.name)
 
     return loan_command(ask, "loans/write-off", loan_id, Details(reason=reason), decision)
 
@@ -231,7 +222,7 @@ def recover(
 ) -> Command:
     """Money on a loan that the bank had taken as lost."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
         minor_units = minor_units_of(amount, loan.terms.currency)
         facts = losses.recover(
             loan,
@@ -245,7 +236,7 @@ def recover(
             check_currency(account, loan)
             account = books.lapse(posted, account_id)
             books.post(posted, account_id, accounts.repay_loan(account, minor_units, loan_id))
-        return add_facts(books, posted, loan_id, facts)
+        return facts
 
     return loan_command(
         ask,

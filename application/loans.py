@@ -20,7 +20,6 @@ from application.commands import (
 )
 from application.lending import (
     account_of_borrower,
-    add_facts,
     entry_of_fact,
     loan_command,
 )
@@ -30,7 +29,7 @@ from domain import customer as customers
 from domain.account import stream_of as account_stream
 from domain.banking_calendar import WEEKENDS, Calendar
 from domain.loans import applying
-from domain.loans.loan import Loan, stream_of
+from domain.loans.loan import Dated, Loan, stream_of
 from domain.loans.loan_facts import Disbursed
 from domain.loans.loan_terms import Applicant
 from domain.loans.products import product_named
@@ -123,10 +122,10 @@ def approve(
 ) -> Command:
     """Approve; above the limit of one person the first call proposes and the second approves."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
         for condition in conditions:
             check_text("condition", condition)
-        facts = applying.approve(
+        return applying.approve(
             loan,
             ask.actor.name,
             posted.value_date,
@@ -136,7 +135,6 @@ def approve(
             conditions=conditions,
             override=override,
         )
-        return add_facts(books, posted, loan_id, facts)
 
     return loan_command(
         ask,
@@ -153,11 +151,10 @@ def approve(
 
 
 def decline(ask: Ask, loan_id: int, reasons: Sequence[str]) -> Command:
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
         for reason in reasons:
             check_text("reason", reason)
-        facts = applying.decline(loan, reasons, posted.value_date)
-        return add_facts(books, posted, loan_id, facts)
+        return applying.decline(loan, reasons, posted.value_date)
 
     return loan_command(ask, "loans/decline", loan_id, NO_DETAILS, decision, reasons=list(reasons))
 
@@ -165,15 +162,15 @@ def decline(ask: Ask, loan_id: int, reasons: Sequence[str]) -> Command:
 def withdraw(ask: Ask, loan_id: int) -> Command:
     """The borrower wants the loan no more, while nothing of it was paid out."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
-        return add_facts(books, posted, loan_id, applying.withdraw(loan, posted.value_date))
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
+        return applying.withdraw(loan, posted.value_date)
 
     return loan_command(ask, "loans/withdraw", loan_id, NO_DETAILS, decision)
 
 
 def undo_approval(ask: Ask, loan_id: int, reason: str) -> Command:
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
-        return add_facts(books, posted, loan_id, applying.undo_approval(loan, posted.value_date))
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
+        return applying.undo_approval(loan, posted.value_date)
 
     details = Details(reason=reason)
     return loan_command(ask, "loans/undo-approval", loan_id, details, decision)
@@ -182,11 +179,10 @@ def undo_approval(ask: Ask, loan_id: int, reason: str) -> Command:
 def accept(ask: Ask, loan_id: int, details: Details, account_id: int | None) -> Command:
     """The borrower signs; `account_id` is where the money is to go."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
         if account_id is not None:
             account_of_borrower(books, loan, account_id)
-        facts = applying.accept(loan, account_id, posted.value_date)
-        return add_facts(books, posted, loan_id, facts)
+        return applying.accept(loan, account_id, posted.value_date)
 
     return loan_command(
         ask,
@@ -211,7 +207,7 @@ def pay_out(
 ) -> Command:
     """Disburse all that is approved, or a tranche: to the borrower's account, or to another bank."""
 
-    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Transaction]:
+    def decision(books: Books, loan: Loan, posted: Transaction) -> list[Dated]:
         account = None if account_id is None else account_of_borrower(books, loan, account_id)
         minor_units = None if amount is None else minor_units_of(amount, loan.terms.currency)
         facts = disburse(
@@ -230,7 +226,7 @@ def pay_out(
             account = books.lapse(posted, account.account_id)
             received = accounts.receive_loan(account, net, loan_id)
             books.post(posted, account.account_id, received)
-        return add_facts(books, posted, loan_id, facts)
+        return facts
 
     return loan_command(
         ask,
