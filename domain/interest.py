@@ -10,8 +10,10 @@ import datetime as dt
 from collections.abc import Sequence
 from decimal import Context, Decimal
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
+from domain.dated_changes import in_force
 from domain.rate_plans import RATE_DECIMALS, Basis, Posting, Rates, Rounding, rates_on
 
 # The least common multiple of 360, 365 and 366, which are the days of a year.
@@ -79,12 +81,8 @@ def days_of_year(basis: Basis, date: dt.date) -> int:
 
 
 def _on(figures: ByDay, date: dt.date) -> int:
-    found = 0
-    for day, value in figures:
-        if day > date:
-            break
-        found = value
-    return found
+    found = in_force(figures, date, itemgetter(0))
+    return 0 if found is None else found[1]
 
 
 def _of_tiers(balance: int, rates: Rates) -> int:

@@ -7,14 +7,16 @@ interest since.
 
 import datetime as dt
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from domain.account_facts import ACCOUNT_TYPES
+from domain.dated_changes import in_force, with_change
 from domain.facts import Fact, stored_as
 from domain.money import decimals_of
-from domain.refusals import RateOutOfRange, TiersOutOfOrder, TooManyRates, UnknownAccountType
+from domain.refusals import RateOutOfRange, TiersOutOfOrder, UnknownAccountType
 
 # Whole: the rate of the tier that the balance falls in is paid on all of it (Regulation DD, appendix A,
 # method A). Slices: each rate is paid on its part of the balance (method B).
@@ -29,6 +31,7 @@ RATE_MAX: Final = Decimal(1000)
 TIERS_MAX: Final = 20
 RATES_MAX: Final = 500
 NOTHING: Final = Decimal(0)
+_FIRST_DAY: Final = attrgetter("first_day")
 
 
 class Tier(msgspec.Struct, frozen=True, array_like=True):
@@ -90,12 +93,7 @@ def restore(_: int, newest: RatesSet, version: int) -> RatePlan:
 
 def rates_on(plan: tuple[Rates, ...], date: dt.date) -> Rates | None:
     """What holds on a day; None before the first."""
-    found = None
-    for rates in plan:
-        if rates.first_day > date:
-            break
-        found = rates
-    return found
+    return in_force(plan, date, _FIRST_DAY)
 
 
 def first_difference(one: tuple[Rates, ...], other: tuple[Rates, ...]) -> dt.date | None:
@@ -124,11 +122,8 @@ def set_rates(plan: RatePlan, account_type: str, currency: str, rates: Rates) ->
     _check(rates)
     if rates in plan.rates:
         return []
-    others = [each for each in plan.rates if each.first_day != rates.first_day]
-    if len(others) >= RATES_MAX:
-        raise TooManyRates(limit=RATES_MAX)
-    after = sorted((*others, rates), key=lambda each: each.first_day)
-    return [RatesSet(account_type=account_type, currency=currency, rates=tuple(after))]
+    after = with_change(plan.rates, rates, _FIRST_DAY, RATES_MAX)
+    return [RatesSet(account_type=account_type, currency=currency, rates=after)]
 
 
 def _check(rates: Rates) -> None:

@@ -3,11 +3,14 @@
 import calendar
 import datetime as dt
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from domain.refusals import DateOutOfRange
 
 Unit: TypeAlias = Literal["days", "weeks", "months"]
+
+# How many whole ones a year has.
+UNITS_A_YEAR: Final[dict[Unit, int]] = {"months": 12, "weeks": 52, "days": 365}
 
 
 def last_day_of_month(year: int, month: int) -> int:

@@ -4,11 +4,13 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import count
+from operator import attrgetter
 
 import msgspec
 
 from domain.amortisation.due_dates import add_months
 from domain.amortisation.terms import RateChange
+from domain.dated_changes import in_force
 
 
 class IndexValue(msgspec.Struct, frozen=True, array_like=True):
@@ -46,12 +48,8 @@ class FollowedIndex(msgspec.Struct, frozen=True, kw_only=True):
 
 def value_on(values: Sequence[IndexValue], date: dt.date) -> Decimal | None:
     """What holds on a day; None before the first."""
-    found = None
-    for each in values:
-        if each.on > date:
-            break
-        found = each.value
-    return found
+    found = in_force(values, date, attrgetter("on"))
+    return None if found is None else found.value
 
 
 def rates_by(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from domain.amortisation.arithmetic import ONE, divide
+from domain.amortisation.due_dates import UNITS_A_YEAR
 from domain.amortisation.terms import ScheduleTerms
 
 
@@ -33,8 +34,7 @@ def weights_of(terms: ScheduleTerms, numbers: range) -> list[Decimal]:
 
 def instalments_a_year(terms: ScheduleTerms) -> int:
     """How many whole periods a year has, and at least one."""
-    units = {"months": 12, "weeks": 52, "days": 365}[terms.unit]
-    return max(units // terms.every, 1)
+    return max(UNITS_A_YEAR[terms.unit] // terms.every, 1)
 
 
 def is_uneven(difference: Decimal, count: int) -> bool:

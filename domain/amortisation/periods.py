@@ -5,19 +5,13 @@ import datetime as dt
 import itertools
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from domain.amortisation.arithmetic import ONE, ZERO, divide
 from domain.amortisation.day_counts import ADDITIVE, THIRTY, Stretch, year_fraction
-from domain.amortisation.due_dates import Unit, add_units, due_dates, whole_months_back
+from domain.amortisation.due_dates import UNITS_A_YEAR, add_units, due_dates, whole_months_back
 from domain.amortisation.terms import RateChange, ScheduleTerms
 from domain.refusals import TermsContradict
-
-_UNITS_A_YEAR: Final[dict[Unit, Decimal]] = {
-    "months": Decimal(12),
-    "weeks": Decimal(52),
-    "days": Decimal(365),
-}
 
 
 class Period(NamedTuple):
@@ -63,7 +57,7 @@ def periods_to(terms: ScheduleTerms, dues: Sequence[dt.date]) -> list[Period]:
 
 def period_years(terms: ScheduleTerms) -> Decimal:
     """One regular period, in years of twelve equal months, 52 weeks or 365 days."""
-    return divide(terms.every, _UNITS_A_YEAR[terms.unit])
+    return divide(terms.every, UNITS_A_YEAR[terms.unit])
 
 
 def _in_units(terms: ScheduleTerms) -> bool:
@@ -76,7 +70,7 @@ def _in_units(terms: ScheduleTerms) -> bool:
 
 def _unit_years(terms: ScheduleTerms) -> Decimal:
     if terms.day_count == "same-as-period" or terms.unit == "months":
-        return divide(1, _UNITS_A_YEAR[terms.unit])
+        return divide(1, UNITS_A_YEAR[terms.unit])
     return divide(7 if terms.unit == "weeks" else 1, 360)
 
 
@@ -90,7 +84,7 @@ def _years(terms: ScheduleTerms, stretch: Stretch) -> Decimal:
     if terms.unit == "months":
         return year_fraction("same-as-period", stretch)
     units, days = divmod(stretch.days, 7 if terms.unit == "weeks" else 1)
-    return divide(units, _UNITS_A_YEAR[terms.unit]) + divide(days, 365)
+    return divide(units, UNITS_A_YEAR[terms.unit]) + divide(days, 365)
 
 
 def _units_forward(terms: ScheduleTerms, stretch: Stretch) -> Decimal:

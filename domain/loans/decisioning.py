@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 from typing import Final
 
 from domain.amortisation.arithmetic import EXACT, divide, rounded
-from domain.amortisation.due_dates import Unit
+from domain.amortisation.due_dates import UNITS_A_YEAR
 from domain.amortisation.level import level_instalment
 from domain.loans.loan_terms import LoanTerms, RuleResult
 from domain.money import decimal_of
@@ -22,8 +22,6 @@ FREE_INCOME_MIN: Final = 300_00
 LOAN_TO_VALUE_MAX: Final = Decimal("0.90")
 AGE_MIN: Final = 18
 AGE_AT_END_MAX: Final = 75
-# How many of each a year has; the nearest whole number will do for a rule.
-_A_YEAR: Final[dict[Unit, int]] = {"months": 12, "weeks": 52, "days": 365}
 _FOUR: Final = Decimal("0.0001")
 
 
@@ -65,12 +63,12 @@ def judged(terms: LoanTerms) -> tuple[RuleResult, ...]:
 def monthly_instalment(terms: LoanTerms, annual_rate: Decimal) -> int:
     """About what the loan costs a month, in minor units: the level payment over equal periods."""
     product = terms.product
-    each = divide(annual_rate * product.every, 100 * _A_YEAR[product.unit])
+    each = divide(annual_rate * product.every, 100 * UNITS_A_YEAR[product.unit])
     count = terms.instalments
     with localcontext(EXACT):
         owed = terms.principal * (1 + each)
         level = level_instalment(owed, [each] * (count - 1), [Decimal(1)] * count)
-        return rounded(divide(level * _A_YEAR[product.unit], 12 * product.every), "half_even")
+        return rounded(divide(level * UNITS_A_YEAR[product.unit], 12 * product.every), "half_even")
 
 
 def _at_most(rule: str, part: int, whole: int, limit: Decimal) -> RuleResult:
@@ -82,7 +80,7 @@ def _at_most(rule: str, part: int, whole: int, limit: Decimal) -> RuleResult:
 
 
 def _ages(terms: LoanTerms, age: int) -> RuleResult:
-    at_end = age + -(-terms.instalments * terms.product.every // _A_YEAR[terms.product.unit])
+    at_end = age + -(-terms.instalments * terms.product.every // UNITS_A_YEAR[terms.product.unit])
     return RuleResult(
         "age now and at the end",
         f"{age} and {at_end}",

@@ -8,14 +8,16 @@ that was ended keeps the rates that it was ended by.
 import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 
+from domain.dated_changes import in_force, with_change
 from domain.facts import Fact, stored_as
 from domain.loans.lateness import BUCKETS
 from domain.loans.loan_refusals import LossRatesTooLate
-from domain.refusals import RateOutOfRange, TooManyRates
+from domain.refusals import RateOutOfRange
 
 STREAM: Final = "loss-rates"
 RATE_DECIMALS: Final = 6
@@ -23,6 +25,7 @@ RATE_MAX: Final = 100
 CHANGES_MAX: Final = 500
 # Of a rate in per cent with all its decimals.
 PARTS_OF_ONE: Final = 100 * 10**RATE_DECIMALS
+_FIRST_DAY: Final = attrgetter("first_day")
 
 
 class LossRates(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,12 +78,7 @@ def restore(_: int, newest: LossRatesSet, version: int) -> LossRatePlan:
 
 def rates_on(changes: Sequence[LossRates], date: dt.date) -> LossRates | None:
     """What holds on a day; None before the first."""
-    found = None
-    for rates in changes:
-        if rates.first_day > date:
-            break
-        found = rates
-    return found
+    return in_force(changes, date, _FIRST_DAY)
 
 
 # --- Decisions
@@ -106,8 +104,4 @@ def set_loss_rates(
         return []
     if ended is not None and rates.first_day <= ended:
         raise LossRatesTooLate(first_day=rates.first_day, ended=ended)
-    others = [each for each in plan.changes if each.first_day != rates.first_day]
-    if len(others) >= CHANGES_MAX:
-        raise TooManyRates(limit=CHANGES_MAX)
-    changes = sorted((*others, rates), key=lambda each: each.first_day)
-    return [LossRatesSet(changes=tuple(changes))]
+    return [LossRatesSet(changes=with_change(plan.changes, rates, _FIRST_DAY, CHANGES_MAX))]

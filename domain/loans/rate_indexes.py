@@ -8,16 +8,18 @@ day is run; what becomes known later counts from the next night on.
 import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import msgspec
 
 from domain.amortisation.index_rates import IndexValue, value_on
+from domain.dated_changes import with_change
 from domain.facts import Fact, stored_as
 from domain.loans.loan_refusals import IndexNotFound, IndexValueMissing
 from domain.loans.loan_terms import LoanTerms
 from domain.loans.products import Product
-from domain.refusals import DateOutOfRange, RateOutOfRange, TooManyRates
+from domain.refusals import DateOutOfRange, RateOutOfRange
 
 INDEXES: Final = ("EURIBOR3M", "EURIBOR12M")
 VALUES_MAX: Final = 1_000
@@ -85,11 +87,8 @@ def set_value(
     told = IndexValue(on, value)
     if told in state.values:
         return []
-    others = [each for each in state.values if each.on != on]
-    if len(others) >= VALUES_MAX:
-        raise TooManyRates(limit=VALUES_MAX)
-    values = sorted((*others, told), key=lambda each: each.on)
-    return [IndexValueSet(index=index, values=tuple(values))]
+    values = with_change(state.values, told, attrgetter("on"), VALUES_MAX)
+    return [IndexValueSet(index=index, values=values)]
 
 
 # --- The rates of loans.
