@@ -168,7 +168,7 @@ def deposit(account: Account, amount: int) -> list[AccountFact]:
     _check_credit(account, amount)
     facts: list[AccountFact] = []
     if account.terms.dormant:
-        facts.append(_reactivated(account))
+        facts.append(_agreed(Reactivated, account, dormant=False))
         account = evolve(account, facts[0])
     facts.append(moved(Deposited, account, amount))
     return facts
@@ -298,8 +298,7 @@ def change_overdraft_limit(account: Account, limit: int) -> list[AccountFact]:
         )
     if account.terms.overdraft_limit == limit:
         return []
-    terms = msgspec.structs.replace(account.terms, overdraft_limit=limit)
-    return [OverdraftLimitChanged(terms=terms, balance=account.balance, holds=account.holds)]
+    return [_agreed(OverdraftLimitChanged, account, overdraft_limit=limit)]
 
 
 def freeze(
@@ -309,24 +308,22 @@ def freeze(
     check_open(account)
     if account.terms.restriction == restriction:
         return []
-    terms = msgspec.structs.replace(account.terms, restriction=restriction)
-    return [Frozen(terms=terms, balance=account.balance, holds=account.holds, authority=authority)]
+    frozen = _agreed(Frozen, account, restriction=restriction)
+    return [msgspec.structs.replace(frozen, authority=authority)]
 
 
 def unfreeze(account: Account) -> list[AccountFact]:
     check_open(account)
     if account.terms.restriction == "none":
         raise AccountNotFrozen(account_id=account.account_id)
-    terms = msgspec.structs.replace(account.terms, restriction="none")
-    return [Unfrozen(terms=terms, balance=account.balance, holds=account.holds)]
+    return [_agreed(Unfrozen, account, restriction="none")]
 
 
 def make_dormant(account: Account) -> list[AccountFact]:
     check_open(account)
     if account.terms.dormant:
         return []
-    terms = msgspec.structs.replace(account.terms, dormant=True)
-    return [MadeDormant(terms=terms, balance=account.balance, holds=account.holds)]
+    return [_agreed(MadeDormant, account, dormant=True)]
 
 
 def reactivate(account: Account) -> list[AccountFact]:
@@ -334,7 +331,7 @@ def reactivate(account: Account) -> list[AccountFact]:
     check_open(account)
     if not account.terms.dormant:
         raise AccountNotDormant(account_id=account.account_id)
-    return [_reactivated(account)]
+    return [_agreed(Reactivated, account, dormant=False)]
 
 
 def close(account: Account) -> list[AccountFact]:
@@ -344,8 +341,7 @@ def close(account: Account) -> list[AccountFact]:
         raise AccountFrozen(account_id=account.account_id, restriction=account.terms.restriction)
     if account.balance or account.held:
         raise BalanceNotZero(account_id=account.account_id, balance=account.money(account.balance))
-    terms = msgspec.structs.replace(account.terms, closed=True)
-    return [Closed(terms=terms, balance=0)]
+    return [_agreed(Closed, account, closed=True)]
 
 
 def check_open(account: Account) -> None:
@@ -395,6 +391,6 @@ def moved(kind: type[Movement], account: Account, amount: int, **more: Any) -> M
     return kind(amount=amount, balance=balance, terms=account.terms_version, **more)
 
 
-def _reactivated(account: Account) -> Reactivated:
-    terms = msgspec.structs.replace(account.terms, dormant=False)
-    return Reactivated(terms=terms, balance=account.balance, holds=account.holds)
+def _agreed(kind: type[TermsFact], account: Account, **changed: Any) -> TermsFact:
+    terms = msgspec.structs.replace(account.terms, **changed)
+    return kind(terms=terms, balance=account.balance, holds=account.holds)

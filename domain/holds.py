@@ -6,7 +6,7 @@ here carries all holds that are active after it.
 """
 
 import datetime as dt
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -25,6 +25,8 @@ from domain.refusals import (
     HoldOver,
     TooManyHolds,
 )
+
+Over = TypeVar("Over", HoldSettled, HoldReleased, HoldExpired)
 
 # All of them are carried by each fact that changes one.
 HOLDS_MAX: Final = 100
@@ -59,13 +61,10 @@ def settle_hold(
             hold_id=hold_id, held=account.money(hold.amount), requested=account.money(amount)
         )
     check_open(account)
+    settled = over(HoldSettled, account, hold_id)
     rest = msgspec.structs.replace(hold, amount=hold.amount - amount)
-    holds = without(account, hold_id)
     if keep_rest and rest.amount:
-        holds = (*holds, rest)
-    settled = HoldSettled(
-        terms=account.terms, balance=account.balance, holds=holds, hold_id=hold_id
-    )
+        settled = msgspec.structs.replace(settled, holds=(*settled.holds, rest))
     after = evolve(account, settled)
     check_debit(after, amount, forced=True)
     return [
@@ -81,29 +80,17 @@ def settle_hold(
 
 
 def release_hold(account: Account, hold_id: int) -> list[AccountFact]:
-    hold = held(account, hold_id)
-    return [
-        HoldReleased(
-            terms=account.terms,
-            balance=account.balance,
-            holds=without(account, hold.hold_id),
-            hold_id=hold_id,
-        )
-    ]
+    held(account, hold_id)
+    return [over(HoldReleased, account, hold_id)]
 
 
 def expire_holds(account: Account, now: dt.datetime) -> list[AccountFact]:
     """Give back what was held until an instant that has passed; nothing where none has."""
     facts: list[AccountFact] = []
-    holds = account.holds
     for hold in account.holds:
         if hold.expires_at is not None and hold.expires_at <= now:
-            holds = tuple(h for h in holds if h.hold_id != hold.hold_id)
-            facts.append(
-                HoldExpired(
-                    terms=account.terms, balance=account.balance, holds=holds, hold_id=hold.hold_id
-                )
-            )
+            facts.append(over(HoldExpired, account, hold.hold_id))
+            account = evolve(account, facts[-1])
     return facts
 
 
@@ -115,5 +102,7 @@ def held(account: Account, hold_id: int) -> Hold:
     raise HoldOver(hold_id=hold_id)
 
 
-def without(account: Account, hold_id: int) -> tuple[Hold, ...]:
-    return tuple(hold for hold in account.holds if hold.hold_id != hold_id)
+def over(kind: type[Over], account: Account, hold_id: int) -> Over:
+    """The fact of this kind after which the account holds all it did but this."""
+    holds = tuple(hold for hold in account.holds if hold.hold_id != hold_id)
+    return kind(terms=account.terms, balance=account.balance, holds=holds, hold_id=hold_id)

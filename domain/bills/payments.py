@@ -39,7 +39,7 @@ from domain.bills.bill_refusals import (
     TooManyPayments,
 )
 from domain.bills.biller import BillerTerms, is_within_limits, settlement_date
-from domain.holds import held, release_hold, without
+from domain.holds import held, over, release_hold
 from domain.money import MINOR_UNITS_MAX, Money
 from domain.refusals import BalanceTooLarge
 
@@ -163,12 +163,7 @@ def _debits(
     held(account, payment.hold_id)
     if account.balance - payment.amount - payment.fee < -MINOR_UNITS_MAX:
         raise BalanceTooLarge(account_id=account.account_id)
-    settled = HoldSettled(
-        terms=account.terms,
-        balance=account.balance,
-        holds=without(account, payment.hold_id),
-        hold_id=payment.hold_id,
-    )
+    settled = over(HoldSettled, account, payment.hold_id)
     facts: list[AccountFact] = [settled]
     account = evolve(account, settled)
     forced = payment.amount > account.available
