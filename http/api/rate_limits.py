@@ -51,7 +51,7 @@ class TooManyToRecord(TooManyRequests):
 PER_PRINCIPAL: Final = Rate(burst=100_000, seconds=10)
 # What is recorded of a call is recorded for ever. No member of staff looks so often, and nobody honest is
 # told so often that a call is not for the role.
-LOOKS_PER_PRINCIPAL: Final = Rate(burst=600, seconds=60)
+LOOKS_PER_PRINCIPAL: Final = Rate(burst=600, seconds=300)
 DENIALS_PER_PRINCIPAL: Final = Rate(burst=100, seconds=600)
 # Of those that are turned away for it.
 EXCESSES_PER_PRINCIPAL: Final = Rate(burst=1, seconds=60)
