@@ -37,9 +37,8 @@ class RevokedSessions:
     def __init__(self, pool: Pool, *, stale_seconds_max: float = STALE_SECONDS_MAX) -> None:
         self._pool = pool
         self._stale_seconds_max = stale_seconds_max
-        self._ended: dict[
-            str, float
-        ] = {}  # session id to when it may be forgotten, in arrival order
+        # By session id, when it may be forgotten; in the order of arrival.
+        self._ended: dict[str, float] = {}
         self._seen_to: str | None = None
         self._asked_at = float("-inf")
         self._polling: asyncio.Task[None] | None = None

@@ -1,7 +1,7 @@
 """Business days: which days the bank has run the end of, in order, all in one stream.
 
-The end of a day begins and is complete; between the two a run may have been ended and gone on. Every
-fact carries how the days stand after it.
+The end of a day begins, and is complete once all its steps are done; a run that was killed between the two
+is gone on with by the next. Every fact carries how the days stand after it.
 """
 
 import datetime as dt

@@ -175,7 +175,7 @@ def tried(autopay: Autopay, attempt: Attempt) -> list[AutopayFact]:
 
 
 class DuePayment(NamedTuple):
-    """A rule is to pay a bill: the three name the intent, so that it is had once."""
+    """A rule is to pay a bill. The three numbers are the key of the payment, so that it is made once."""
 
     autopay_id: int
     bill_id: int

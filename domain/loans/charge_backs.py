@@ -44,7 +44,7 @@ def charge_back_of(
     if paid_on is None:
         raise NothingToChargeBack(transaction_id=transaction_id, loan_id=loan.loan_id)
     repaid = paid_from_outside(meant, paid_on)
-    left = min(repaid, paid_from_outside(life, paid_on) - back(life, paid_on))
+    left = min(repaid, paid_from_outside(life, paid_on) - charged_back(life, paid_on))
     amount = left if amount is None else amount
     if amount > left or not amount:
         raise ChargeBackAboveRepayment(
@@ -65,7 +65,7 @@ def paid_from_outside(life: Sequence[Step], day: dt.date) -> int:
     return sum(_from_outside(each) for each in life if each.event.valued == day)
 
 
-def back(life: Sequence[Step], day: dt.date) -> int:
+def charged_back(life: Sequence[Step], day: dt.date) -> int:
     """What of that was taken back."""
     return sum(
         each.event.fact.amount
@@ -75,7 +75,11 @@ def back(life: Sequence[Step], day: dt.date) -> int:
 
 
 def charge_back(loan: Loan, amount: int, on: dt.date, *, paid_on: dt.date) -> list[Dated]:
-    """The same on the loan as it stands. A loan that had ended with the repayment lives again."""
+    """Take back `amount` of what was repaid on `paid_on`, on the loan as it stands.
+
+    It is principal that is owed again, and due at once, less what the borrower had paid too much. A loan that
+    had ended with the repayment lives again.
+    """
     check_status(loan, "active", "closed")
     _check_no_loss(loan)
     if on < loan.figures.through:

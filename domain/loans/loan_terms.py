@@ -132,7 +132,7 @@ class LoanTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `principal` is what was applied for and approved, `disbursed` what of it was paid out.
     `charges` were charged, `fee_schedule` are the fees of instalments, each charged when it falls due.
-    `prospective` marks a borrower in difficulty to whom terms were given that others would not get.
+    `forborne` marks a borrower in difficulty to whom terms were given that others would not get.
     """
 
     borrower: int

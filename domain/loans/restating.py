@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from domain.amortisation.index_rates import IndexValue
 from domain.loans.arrears import end_of_day
-from domain.loans.charge_backs import back, charge_back, paid_from_outside
+from domain.loans.charge_backs import charge_back, charged_back, paid_from_outside
 from domain.loans.forbearance import charge, open_amounts, pause, waive
 from domain.loans.history import LoanEvent, Step
 from domain.loans.lateness import DAY
@@ -171,7 +171,7 @@ def _check_not_charged_back(life: Sequence[Step], target: LoanEvent) -> None:
     fact = target.fact
     if not isinstance(fact, Repaid) or fact.from_account is not None:
         return
-    if paid_from_outside(life, target.valued) - fact.amount < back(life, target.valued):
+    if paid_from_outside(life, target.valued) - fact.amount < charged_back(life, target.valued):
         taken = next(
             each.event
             for each in life
