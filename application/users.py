@@ -37,12 +37,16 @@ class User(msgspec.Struct, frozen=True):
 
 
 class SignIn(msgspec.Struct, frozen=True):
-    """What a password is checked against: the newest one's hash, after so many changes."""
+    """What a password is checked against: the newest one's hash, after so many changes.
+
+    With the right one, too, nobody comes in who has `ended`.
+    """
 
     user_id: int
     username_key: str
     password_hash: str
     password_changes: int
+    ended: bool
 
 
 class NewUser(msgspec.Struct, frozen=True):
@@ -241,7 +245,7 @@ async def data_key_of(pool: Pool, user_id: int) -> PersonKey | None:
 
 
 async def sign_in_of(pool: Pool, claim: str) -> SignIn | None:
-    """The user of that name, as `Keyring.claim_of` gives it; None for one who may not sign in any more."""
+    """The user of that name, as `Keyring.claim_of` gives it; None where nobody has it."""
     async with borrowed(pool) as connection:
         found = await connection.execute(_SIGN_IN, [claim])
         row = await found.fetchone()
@@ -249,7 +253,7 @@ async def sign_in_of(pool: Pool, claim: str) -> SignIn | None:
 
 
 async def own_sign_in(pool: Pool, user_id: int) -> SignIn | None:
-    """That of one who has signed in; None for one who may not any more."""
+    """That of one who has signed in."""
     async with borrowed(pool) as connection:
         row = await (await connection.execute(_OWN_SIGN_IN, [user_id])).fetchone()
     return None if row is None else SignIn(*row)
@@ -283,12 +287,12 @@ _PROFILE: Final[LiteralString] = """
      WHERE u.user_id = %s AND u.disabled_at IS NULL
 """
 _SIGN_IN: Final[LiteralString] = """
-    SELECT user_id, username_key, password_hash, password_changes FROM users
-     WHERE username_key = %s AND disabled_at IS NULL
+    SELECT user_id, username_key, password_hash, password_changes, disabled_at IS NOT NULL
+      FROM users WHERE username_key = %s
 """
 _OWN_SIGN_IN: Final[LiteralString] = """
-    SELECT user_id, username_key, password_hash, password_changes FROM users
-     WHERE user_id = %s AND disabled_at IS NULL
+    SELECT user_id, username_key, password_hash, password_changes, disabled_at IS NOT NULL
+      FROM users WHERE user_id = %s
 """
 _REHASH: Final[LiteralString] = """
     UPDATE users SET password_hash = %s WHERE user_id = %s AND password_hash = %s

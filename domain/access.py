@@ -74,7 +74,7 @@ SUBJECT_OF_STREAM: Final[dict[str, str]] = {
     "transaction": "transaction",
 }
 
-SignInFailure: TypeAlias = Literal["unknown-name", "wrong-password"]
+SignInFailure: TypeAlias = Literal["unknown-name", "wrong-password", "ended"]
 RefreshRefusal: TypeAlias = Literal["session-ended", "session-expired", "token-expired"]
 
 
@@ -137,7 +137,9 @@ class SignedIn(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
 
 @stored_as("access.sign-in-failed.1")
 class SignInFailed(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
-    """A password was checked and was not right. The name that was tried is kept in no form.
+    """A password was checked and was not right, or was that of one who has ended, whether it was right or not.
+
+    The name that was tried is kept in no form.
 
     `origin` is a keyed digest of the address: whose that is, nobody knows. `locked_out` says that the
     next tries of the name from there are turned away for a while.

@@ -58,7 +58,10 @@ class RunningApi:
         self._clients = [self.anyone]
 
     def person(self, role: str = "user") -> Person:
-        """Somebody new. Staff are registered like everybody, and given their role in the database."""
+        """Somebody new. Staff are given their role in the table, past the log, which is quick.
+
+        A bank that is audited has its staff from `test_staff.member`.
+        """
         self._people += 1
         name = f"{role}{self._people}"
         body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}

@@ -27,6 +27,7 @@ from domain.access import (
     SignedIn,
     SignedOut,
     SignInFailed,
+    SignInFailure,
 )
 
 
@@ -56,15 +57,25 @@ async def note_sign_in(call: Call, session: Session) -> None:
 
 
 async def note_failure(
-    call: Call, user_id: int | None, *, locked_out: bool, actor: str = ANONYMOUS, session: str = ""
+    call: Call,
+    known: users.SignIn | None,
+    *,
+    locked_out: bool,
+    actor: str = ANONYMOUS,
+    session: str = "",
 ) -> None:
     """It takes the same for a name that somebody has and for one that nobody has.
 
     Who is signed in and is asked for the password again is known, and so is the session.
     """
+    reason: SignInFailure = "wrong-password"
+    if known is None:
+        reason = "unknown-name"
+    elif known.ended:
+        reason = "ended"
     fact = SignInFailed(
-        reason="unknown-name" if user_id is None else "wrong-password",
-        user_id=user_id,
+        reason=reason,
+        user_id=None if known is None else known.user_id,
         origin=call.bank.keyring.origin_of(call.client_address),
         locked_out=locked_out,
         session=session,

@@ -23,7 +23,13 @@ from application.audit_trail import ANONYMOUS
 from application.books import Answer, Posted
 from application.passwords import LENGTH_MAX, PasswordNotAccepted, check_password
 from application.pools import next_number
-from application.sessions import Session, refresh_session, revoke_session, start_session
+from application.sessions import (
+    RefreshRefused,
+    Session,
+    refresh_session,
+    revoke_session,
+    start_session,
+)
 from domain.customer import Role
 
 _NAME: Final = re.compile(r"[^\W_](?:[\w.@+-]*\w)?")
@@ -137,17 +143,21 @@ async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
     verdict = await bank.passwords.verify(
         None if known is None else known.password_hash, data.password
     )
-    if known is None or not verdict.matches:
-        user_id = None if known is None else known.user_id
-        await note_failure(request, user_id, locked_out=last)
+    if known is None or known.ended or not verdict.matches:
+        await note_failure(request, known, locked_out=last)
         raise CredentialsRefused
     await sign_in_succeeded(bank.sign_in_limits, username_key=name, client=client)
     if verdict.rehash:
         anew = await bank.passwords.hash(data.password)
         await users.store_password_hash(bank.users, known.user_id, known.password_hash, anew)
-    session = await start_session(
-        bank.users, user_id=known.user_id, password_changes=known.password_changes
-    )
+    try:
+        session = await start_session(
+            bank.users, user_id=known.user_id, password_changes=known.password_changes
+        )
+    except RefreshRefused:
+        # Since it was checked the password was changed, or the person has ended.
+        await note_failure(request, await users.sign_in_of(bank.users, name), locked_out=False)
+        raise CredentialsRefused from None
     await note_sign_in(request, session)
     return _tokens(request, session)
 
@@ -269,14 +279,14 @@ async def change_password(request: Call, data: JSONBody[ChangingPassword]) -> AS
     """
     bank, actor = request.bank, request.actor
     known = await users.own_sign_in(bank.users, actor.user_id)
-    if known is None:
+    if known is None or known.ended:
         raise CredentialsRefused
     tried = {"username_key": known.username_key, "client": request.client_address}
     last = await admit_sign_in(bank.sign_in_limits, **tried)
     verdict = await bank.passwords.verify(known.password_hash, data.current_password)
     if not verdict.matches:
         await note_failure(
-            request, known.user_id, locked_out=last, actor=actor.name, session=request.session_id
+            request, known, locked_out=last, actor=actor.name, session=request.session_id
         )
         raise CurrentPasswordWrong
     await sign_in_succeeded(bank.sign_in_limits, **tried)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -129,11 +130,39 @@ def test_one_who_has_ended_does_not_come_in_until_reinstated(api: RunningApi) ->
     assert back.get("/v1/profile").json()["role"] == "teller"
     facts = [r.event.fact for r in trail_since(api, before)]
     assert facts[0] == StaffEnded(user_id=person.user_id, role="teller")
+    # That he tried is evidence; whether he still knows the password is nobody's business.
+    assert [(f.reason, f.user_id) for f in facts[1:3]] == [
+        ("ended", person.user_id),
+        ("unknown-name", None),
+    ]
     assert facts[3] == StaffReinstated(user_id=person.user_id, role="teller")
     assert [type(fact) for fact in life_of(api, person)] == [
         *(customers.Registered, customers.RoleChanged),
         *(customers.SignInEnded, customers.SignInRestored),
     ]
+
+
+def test_a_password_that_is_changed_while_it_is_checked_opens_nothing_and_that_is_recorded(
+    api: RunningApi,
+) -> None:
+    """The check takes a while, in which the old password may have stopped to be one."""
+    person, before = member(api), head(api)
+
+    with psycopg.connect(api.conninfo) as slow:
+        # The sign-in waits where the session would start, after the password was found right.
+        slow.execute("SELECT FROM users WHERE user_id = %s FOR UPDATE", [person.user_id])
+        with ThreadPoolExecutor(1) as pool:
+            signing_in = pool.submit(login, api, person.username)
+            time.sleep(0.5)
+            slow.execute(
+                "UPDATE users SET password_changes = 1 WHERE user_id = %s", [person.user_id]
+            )
+            slow.commit()
+            answer = signing_in.result(10)
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "credentials-refused")
+    (failed,) = (r.event.fact for r in trail_since(api, before))
+    assert (failed.reason, failed.user_id) == ("wrong-password", person.user_id)
 
 
 def test_what_stands_already_is_nothing_new_and_what_cannot_be_is_refused(api: RunningApi) -> None:
