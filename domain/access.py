@@ -129,10 +129,12 @@ class CommandRefused(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
 
 @stored_as("access.signed-in.1")
 class SignedIn(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
-    """`address` is sealed under the person's key; none where that could not be had."""
+    """`address` is sealed under the person's key; none where that could not be had. `turned_away` is as in
+    `SignInFailed`."""
 
     user_id: int
     address: str | None = None
+    turned_away: int = 0
 
 
 @stored_as("access.sign-in-failed.1")
@@ -142,13 +144,15 @@ class SignInFailed(AccessFact, frozen=True, kw_only=True, omit_defaults=True):
     The name that was tried is kept in no form.
 
     `origin` is a keyed digest of the address: whose that is, nobody knows. `locked_out` says that the
-    next tries of the name from there are turned away for a while.
+    next tries of the name from there are turned away for a while, and `turned_away` how many of them were
+    since the last that was checked.
     """
 
     reason: SignInFailure
     user_id: int | None = None
     origin: str
     locked_out: bool = False
+    turned_away: int = 0
 
 
 @stored_as("access.refresh-reused.1")

@@ -82,7 +82,10 @@ def _told(fact: AccessFact) -> tuple[str, str, dict[str, Any]]:
     if isinstance(fact, CommandRefused):
         return fact.call, fact.refusal, {"figures": fact.figures}
     if isinstance(fact, SignInFailed):
-        return "sign-in", fact.reason, {"locked_out": True} if fact.locked_out else {}
+        said = {"locked_out": True} if fact.locked_out else {}
+        return "sign-in", fact.reason, said | _turned_away(fact)
+    if isinstance(fact, SignedIn):
+        return "sign-in", DONE, _turned_away(fact)
     if isinstance(fact, RefreshRefused):
         return "session", fact.reason, {}
     if isinstance(fact, StaffAdded | StaffEnded | StaffReinstated):
@@ -91,4 +94,8 @@ def _told(fact: AccessFact) -> tuple[str, str, dict[str, Any]]:
         return "staff", DONE, {"before": fact.before, "after": fact.after}
     if isinstance(fact, PasswordChanged):
         return "password", DONE, {}
-    return "sign-in" if isinstance(fact, SignedIn) else "session", DONE, {}
+    return "session", DONE, {}
+
+
+def _turned_away(fact: SignedIn | SignInFailed) -> dict[str, Any]:
+    return {"turned_away": fact.turned_away} if fact.turned_away else {}

@@ -31,6 +31,15 @@ class Verdict(NamedTuple):
     allowed: bool
     retry_after_seconds: int  # rounded up; 0 when allowed
     remaining: int
+    # Of an attempt: how many the wait before it turned away.
+    turned_away: int = 0
+
+
+class Attempt(NamedTuple):
+    """A try of a password that is let through: whether the next one waits, and what the wait before it cost."""
+
+    locks_out: bool
+    turned_away: int
 
 
 class TooManyRequests(Exception):
@@ -67,7 +76,8 @@ class RateLimits(Protocol):
     async def attempt(self, key: str) -> Verdict:
         """Count one more try of a password, before it is checked, so that tries at once all count.
 
-        Refused while the wait lasts, which doubles with each try beyond `ATTEMPTS_FREE`.
+        Refused while the wait lasts, which doubles with each try beyond `ATTEMPTS_FREE`. The next that is
+        not says how many were.
         """
 
     async def forget_attempts(self, key: str) -> None:
@@ -89,7 +99,7 @@ async def admit_recorded(limits: RateLimits, kind: str, principal: int, rate: Ra
         raise TooManyToRecord(verdict.retry_after_seconds, told=excess.allowed)
 
 
-async def admit_sign_in(limits: RateLimits, *, username_key: str, client: str) -> bool:
+async def admit_sign_in(limits: RateLimits, *, username_key: str, client: str) -> Attempt:
     """Before a password is checked; raises `TooManyRequests`. After a right one: `sign_in_succeeded`.
 
     The strict count is per name and client, so that a stranger's failures do not lock out the owner.
@@ -100,7 +110,7 @@ async def admit_sign_in(limits: RateLimits, *, username_key: str, client: str) -
     if not verdict.allowed:
         raise TooManyRequests(verdict.retry_after_seconds)
     await admit(limits, f"sign-in name {username_key}", SIGN_INS_PER_ACCOUNT)
-    return verdict.remaining == 0
+    return Attempt(verdict.remaining == 0, verdict.turned_away)
 
 
 async def sign_in_succeeded(limits: RateLimits, *, username_key: str, client: str) -> None:
@@ -118,7 +128,8 @@ class InProcessRateLimits:
         self._clock = clock
         # GCRA keeps one number a key: when the whole burst will be free again, in microseconds.
         self._full_at: dict[str, int] = {}
-        self._attempts: dict[str, tuple[int, int, int]] = {}  # tries, next allowed at, forgotten at
+        # Tries, next allowed at, forgotten at, turned away since the last that was allowed.
+        self._attempts: dict[str, tuple[int, int, int, int]] = {}
 
     async def take(self, key: str, rate: Rate) -> Verdict:
         now, interval, window = self._now(), interval_of(rate), rate.seconds * MICROSECONDS
@@ -131,18 +142,19 @@ class InProcessRateLimits:
 
     async def attempt(self, key: str) -> Verdict:
         now = self._now()
-        tries, next_at, forgotten_at = self._attempts.get(key, (0, 0, 0))
+        tries, next_at, forgotten_at, turned_away = self._attempts.get(key, (0, 0, 0, 0))
         if forgotten_at <= now:
-            tries, next_at = 0, 0
+            tries = next_at = turned_away = 0
         if next_at > now:
+            self._attempts[key] = tries, next_at, forgotten_at, turned_away + 1
             return Verdict(False, seconds_up(next_at - now), 0)
         tries += 1
         if tries >= ATTEMPTS_FREE:
             wait = FIRST_WAIT_SECONDS * 2 ** min(tries - ATTEMPTS_FREE, 20)
             next_at = now + min(wait, LONGEST_WAIT_SECONDS) * MICROSECONDS
         _make_room(self._attempts, key, lambda entry: entry[2] <= now)
-        self._attempts[key] = tries, next_at, now + ATTEMPTS_REMEMBERED_SECONDS * MICROSECONDS
-        return Verdict(True, 0, max(ATTEMPTS_FREE - tries, 0))
+        self._attempts[key] = tries, next_at, now + ATTEMPTS_REMEMBERED_SECONDS * MICROSECONDS, 0
+        return Verdict(True, 0, max(ATTEMPTS_FREE - tries, 0), turned_away)
 
     async def forget_attempts(self, key: str) -> None:
         self._attempts.pop(key, None)

@@ -115,8 +115,8 @@ def _redis_key(kind: str, key: str) -> str:
 
 
 def _verdict(answer: Any) -> Verdict:
-    allowed, wait_microseconds, remaining = (int(number) for number in answer)
-    return Verdict(bool(allowed), seconds_up(wait_microseconds), remaining)
+    allowed, wait_microseconds, *more = (int(number) for number in answer)
+    return Verdict(bool(allowed), seconds_up(wait_microseconds), *more)
 
 
 _TAKE: Final = """
@@ -137,16 +137,17 @@ _ATTEMPT: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local free, first, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local found = redis.call('HMGET', KEYS[1], 'tries', 'next_at')
+local found = redis.call('HMGET', KEYS[1], 'tries', 'next_at', 'turned_away')
 local tries, next_at = tonumber(found[1] or '0'), tonumber(found[2] or '0')
 if next_at > now then
+  redis.call('HINCRBY', KEYS[1], 'turned_away', 1)
   return {0, next_at - now, 0}
 end
 tries = tries + 1
 if tries >= free then
   next_at = now + math.min(first * 2 ^ math.min(tries - free, 20), longest) * 1000000
 end
-redis.call('HSET', KEYS[1], 'tries', tries, 'next_at', string.format('%.0f', next_at))
+redis.call('HSET', KEYS[1], 'tries', tries, 'next_at', string.format('%.0f', next_at), 'turned_away', 0)
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-return {1, 0, math.max(free - tries, 0)}
+return {1, 0, math.max(free - tries, 0), tonumber(found[3] or '0')}
 """

@@ -5,14 +5,15 @@ out. What bounds how many there are: a failure costs the check of a password, of
 once, and the limits of `rate_limits.py` stand before that; a session has one event of a token that was used
 again, which ends it, and one of what came after its end. To carry a session on is no event: it was let in.
 
-No event is what anybody can send as often as he likes, and what tells of nobody: tries during a lock-out
-or beyond a limit, refresh tokens that nobody gave out, access tokens that are not accepted.
+No event is what anybody can send as often as he likes, and what tells of nobody: tries during a lock-out,
+whose number the next one that is checked tells, or beyond a limit, refresh tokens that nobody gave out, access tokens that are not accepted.
 """
 
 import asyncio
 from typing import Any
 
 from api.call import Call
+from api.rate_limits import Attempt
 from application import users
 from application.audit_trail import ANONYMOUS, FactAt, noted
 from application.commands import Actor
@@ -31,7 +32,7 @@ from domain.access import (
 )
 
 
-async def note_sign_in(call: Call, session: Session) -> None:
+async def note_sign_in(call: Call, session: Session, turned_away: int) -> None:
     """The address is sealed under the person's key, and forgotten with it."""
     bank, user_id = call.bank, session.user_id
     wrapped = await users.data_key_of(bank.persons, user_id)
@@ -48,6 +49,7 @@ async def note_sign_in(call: Call, session: Session) -> None:
         return SignedIn(
             user_id=user_id,
             address=None if key is None else seal(key, place, call.client_address),
+            turned_away=turned_away,
             session=session.sid,
             request_id=call.request_id,
         )
@@ -59,8 +61,8 @@ async def note_sign_in(call: Call, session: Session) -> None:
 async def note_failure(
     call: Call,
     known: users.SignIn | None,
+    attempt: Attempt,
     *,
-    locked_out: bool,
     actor: str = ANONYMOUS,
     session: str = "",
 ) -> None:
@@ -77,7 +79,8 @@ async def note_failure(
         reason=reason,
         user_id=None if known is None else known.user_id,
         origin=call.bank.keyring.origin_of(call.client_address),
-        locked_out=locked_out,
+        locked_out=attempt.locks_out,
+        turned_away=attempt.turned_away,
         session=session,
         request_id=call.request_id,
     )

@@ -138,13 +138,13 @@ async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
     """An access token for ten minutes, and a refresh token to get the next one with."""
     bank = request.bank
     name, client = bank.keyring.claim_of(users.USERNAME, data.username), request.client_address
-    last = await admit_sign_in(bank.sign_in_limits, username_key=name, client=client)
+    attempt = await admit_sign_in(bank.sign_in_limits, username_key=name, client=client)
     known = await users.sign_in_of(bank.users, name)
     verdict = await bank.passwords.verify(
         None if known is None else known.password_hash, data.password
     )
     if known is None or known.ended or not verdict.matches:
-        await note_failure(request, known, locked_out=last)
+        await note_failure(request, known, attempt)
         raise CredentialsRefused
     await sign_in_succeeded(bank.sign_in_limits, username_key=name, client=client)
     if verdict.rehash:
@@ -156,9 +156,10 @@ async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
         )
     except RefreshRefused:
         # Since it was checked the password was changed, or the person has ended.
-        await note_failure(request, await users.sign_in_of(bank.users, name), locked_out=False)
+        now = await users.sign_in_of(bank.users, name)
+        await note_failure(request, now, attempt._replace(locks_out=False))
         raise CredentialsRefused from None
-    await note_sign_in(request, session)
+    await note_sign_in(request, session, attempt.turned_away)
     return _tokens(request, session)
 
 
@@ -282,12 +283,10 @@ async def change_password(request: Call, data: JSONBody[ChangingPassword]) -> AS
     if known is None or known.ended:
         raise CredentialsRefused
     tried = {"username_key": known.username_key, "client": request.client_address}
-    last = await admit_sign_in(bank.sign_in_limits, **tried)
+    attempt = await admit_sign_in(bank.sign_in_limits, **tried)
     verdict = await bank.passwords.verify(known.password_hash, data.current_password)
     if not verdict.matches:
-        await note_failure(
-            request, known, locked_out=last, actor=actor.name, session=request.session_id
-        )
+        await note_failure(request, known, attempt, actor=actor.name, session=request.session_id)
         raise CurrentPasswordWrong
     await sign_in_succeeded(bank.sign_in_limits, **tried)
     sealed = await users.sealed_profile(bank.persons, actor.user_id)

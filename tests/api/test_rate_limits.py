@@ -132,6 +132,24 @@ def test_five_tries_of_a_password_are_free_and_the_next_waits(run: Run) -> None:
     assert FIRST_WAIT_SECONDS - 2 <= verdicts[-1].retry_after_seconds <= FIRST_WAIT_SECONDS
 
 
+def test_the_first_try_after_a_wait_says_how_many_the_wait_turned_away(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("rate_limits", "redis_rate_limits"):
+        monkeypatch.setattr(f"api.{module}.FIRST_WAIT_SECONDS", 1)
+
+    async def story(limits: RateLimits) -> list[Verdict]:
+        tries = [await limits.attempt("john") for _ in range(ATTEMPTS_FREE + 3)]
+        await limits.attempt("jane")
+        await asyncio.sleep(1.1)
+        return [*tries, await limits.attempt("john"), await limits.attempt("john")]
+
+    verdicts = run(story)
+
+    assert [v.allowed for v in verdicts] == [True] * ATTEMPTS_FREE + [False] * 3 + [True, False]
+    assert [v.turned_away for v in verdicts if v.allowed] == [0] * ATTEMPTS_FREE + [3]
+
+
 def test_guesses_at_once_are_all_counted(run: Run) -> None:
     async def story(limits: RateLimits) -> int:
         verdicts = await asyncio.gather(*(limits.attempt("john") for _ in range(200)))

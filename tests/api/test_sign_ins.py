@@ -1,5 +1,6 @@
 """Who came in, who was turned away and who went, as the audit trail has it; and without it nobody does."""
 
+import time
 from typing import Any, Final, LiteralString
 
 import psycopg
@@ -90,6 +91,27 @@ def test_the_last_try_before_a_wait_says_so_and_those_in_the_wait_are_not_record
     failed = [recorded.event.fact for recorded in trail_since(api, before)]
     assert [t.status_code for t in tries] == [401] * ATTEMPTS_FREE + [429] * 7
     assert [f.locked_out for f in failed] == [False] * (ATTEMPTS_FREE - 1) + [True]
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "wrong once more"])
+def test_the_first_try_after_a_lock_out_tells_how_many_it_turned_away(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    monkeypatch.setattr("api.rate_limits.FIRST_WAIT_SECONDS", 1)
+    person, auditor = api.person(), api.person("auditor")
+    for _ in range(ATTEMPTS_FREE + 4):
+        login(api, person.username, "wrong again")
+    before = head(api)
+    time.sleep(1.1)
+
+    login(api, person.username, password)
+    login(api, person.username, password)
+
+    (after, *_) = (recorded.event.fact for recorded in trail_since(api, before))
+    assert isinstance(after, SignedIn if password == PASSWORD else SignInFailed)
+    assert after.turned_away == 4
+    told = auditor.get("/audit/accesses", user_id=person.user_id, **{"from": "2026-01-01"}).json()
+    assert [each["detail"].get("turned_away", 0) for each in told].count(4) == 1
 
 
 def test_a_token_that_was_used_before_and_a_sign_out_are_recorded_with_their_session(
