@@ -65,7 +65,7 @@ async def admitted(request: Request[Any, Any, Any]) -> Response[None] | None:
 async def _admit_look(bank: Bank, actor: Actor, state: dict[str, Any]) -> None:
     """Mark the call as a look, which is recorded; too many are refused, of which one is recorded now and then."""
     try:
-        await admit_recorded(bank.sign_in_limits, "looks", actor.user_id, LOOKS_PER_PRINCIPAL)
+        await admit_recorded(bank.shared_limits, "looks", actor.user_id, LOOKS_PER_PRINCIPAL)
     except TooManyToRecord as error:
         if error.told:
             state["look"] = True

@@ -159,7 +159,7 @@ async def _opened(
         revoked = RevokedSessions(people)
         await revoked.start()
         stack.push_async_callback(revoked.stop)
-        limits = await stack.enter_async_context(_sign_in_limits(configuration.redis_url))
+        limits = await stack.enter_async_context(_shared_limits(configuration.redis_url))
         writer = Writer(conninfo, zone=configuration.time_zone, calendar=configuration.calendar)
         writer.start()
         stack.push_async_callback(writer.stop)
@@ -179,7 +179,7 @@ async def _opened(
             keys=keys,
             tokens=AccessTokens(keys, issuer=ISSUER, audience=AUDIENCE),
             revoked=revoked,
-            sign_in_limits=limits,
+            shared_limits=limits,
             own_writes=own_writes,
             metrics=metrics,
             zone=configuration.time_zone,
@@ -217,7 +217,7 @@ async def _carriers(
 
 
 @asynccontextmanager
-async def _sign_in_limits(redis_url: str | None) -> AsyncIterator[RateLimits]:
+async def _shared_limits(redis_url: str | None) -> AsyncIterator[RateLimits]:
     if redis_url is None:
         yield InProcessRateLimits()
         return

@@ -55,7 +55,8 @@ class Bank(msgspec.Struct):
     keys: SigningKeys
     tokens: AccessTokens
     revoked: RevokedSessions
-    sign_in_limits: RateLimits
+    # Of sign-ins, and of what is recorded: counted by all processes together where there is Redis.
+    shared_limits: RateLimits
     own_writes: OwnWrites
     metrics: Metrics
     zone: dt.tzinfo

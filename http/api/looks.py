@@ -58,7 +58,7 @@ async def recorded(scope: Any, status: int) -> ASGIApp | None:
     try:
         if not looked:
             await admit_recorded(
-                bank.sign_in_limits, "denials", actor.user_id, DENIALS_PER_PRINCIPAL
+                bank.shared_limits, "denials", actor.user_id, DENIALS_PER_PRINCIPAL
             )
     except TooManyToRecord as error:
         instead = _problem(scope, error)

@@ -138,7 +138,7 @@ async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
     """An access token for ten minutes, and a refresh token to get the next one with."""
     bank = request.bank
     name, client = bank.keyring.claim_of(users.USERNAME, data.username), request.client_address
-    attempt = await admit_sign_in(bank.sign_in_limits, username_key=name, client=client)
+    attempt = await admit_sign_in(bank.shared_limits, username_key=name, client=client)
     known = await users.sign_in_of(bank.users, name)
     verdict = await bank.passwords.verify(
         None if known is None else known.password_hash, data.password
@@ -146,7 +146,7 @@ async def login(request: Call, data: JSONBody[SigningIn]) -> ASGIApp:
     if known is None or known.ended or not verdict.matches:
         await note_failure(request, known, attempt)
         raise CredentialsRefused
-    await sign_in_succeeded(bank.sign_in_limits, username_key=name, client=client)
+    await sign_in_succeeded(bank.shared_limits, username_key=name, client=client)
     if verdict.rehash:
         anew = await bank.passwords.hash(data.password)
         await users.store_password_hash(bank.users, known.user_id, known.password_hash, anew)
@@ -283,12 +283,12 @@ async def change_password(request: Call, data: JSONBody[ChangingPassword]) -> AS
     if known is None or known.ended:
         raise CredentialsRefused
     tried = {"username_key": known.username_key, "client": request.client_address}
-    attempt = await admit_sign_in(bank.sign_in_limits, **tried)
+    attempt = await admit_sign_in(bank.shared_limits, **tried)
     verdict = await bank.passwords.verify(known.password_hash, data.current_password)
     if not verdict.matches:
         await note_failure(request, known, attempt, actor=actor.name, session=request.session_id)
         raise CurrentPasswordWrong
-    await sign_in_succeeded(bank.sign_in_limits, **tried)
+    await sign_in_succeeded(bank.shared_limits, **tried)
     sealed = await users.sealed_profile(bank.persons, actor.user_id)
     if sealed is None:
         raise CredentialsRefused
