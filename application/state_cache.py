@@ -5,6 +5,7 @@ every entry stays current. Once another has written, an entry is current only if
 """
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from application.aggregates import Aggregate, Newest, kind_of
@@ -56,31 +57,31 @@ class StateCache:
         states now use the answer, since a full cache may not keep them all.
         """
         taken = {row[0]: restore(*row) for row in rows}
-        for stream, state in taken.items():
-            entry = self._entries.get(stream)
-            if entry is None or entry[0].version <= state.version:
-                self._put(stream, state, head)
+        known = self.versions(taken)
+        self._put([(s, state) for s, state in taken.items() if known[s] <= state.version], head)
         return taken
 
     def checked(self, streams: Iterable[str], head: int) -> None:
         """The streams were asked for under the lock and had nothing newer."""
-        for stream in streams:
-            entry = self._entries.get(stream)
-            if entry is not None:
-                self._put(stream, entry[0], head)
+        entries = self._entries
+        self._put([(s, entries[s][0]) for s in streams if s in entries], head)
 
-    def wrote(self, states: Iterable[tuple[str, Aggregate | None]], head: int) -> None:
+    def wrote(self, states: Iterable[tuple[str, Aggregate]], head: int) -> None:
         """This process committed these states, and the log now ends at `head`."""
-        for stream, state in states:
-            assert state is not None
-            self._put(stream, state, head)
+        self._put(states, head)
         self._head = head
 
-    def _put(self, stream: str, state: Aggregate, position: int) -> None:
-        self._entries.pop(stream, None)
-        self._entries[stream] = (state, position)
-        if len(self._entries) > self._entries_max:
-            del self._entries[next(iter(self._entries))]
+    def _put(self, states: Iterable[tuple[str, Aggregate]], position: int) -> None:
+        entries = self._entries
+        for stream, state in states:
+            entries.pop(stream, None)
+            entries[stream] = (state, position)
+        excess = len(entries) - self._entries_max
+        if excess > 0:
+            # Those that were put longest ago. A hundredth goes with them: each search for the first
+            # entry of a dictionary passes all that were deleted before it.
+            for stream in list(islice(entries, excess + self._entries_max // 100)):
+                del entries[stream]
 
 
 def restore(

@@ -98,6 +98,7 @@ class Writer:
         self._alone = False
         self._head = append.ORIGIN
         self._refused_at = float("-inf")
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self.queued = 0
         self.batches = 0
@@ -114,8 +115,10 @@ class Writer:
 
     def start(self) -> None:
         """Begin to write, in the running event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="writer")
-        asyncio.get_running_loop().call_later(0.5, self._give_up_late)
+        # Kept at hand: asking for the running loop costs every command a call of the system.
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run(), name="writer")
+        self._loop.call_later(0.5, self._give_up_late)
 
     async def stop(self) -> None:
         """Finish what is queued, then stop."""
@@ -139,8 +142,8 @@ class Writer:
         return await self._enqueue(commands, linked)
 
     def _enqueue(self, commands: Sequence[Command], linked: bool) -> asyncio.Future[list[Answer]]:
-        loop = asyncio.get_running_loop()
-        if self._stopping or self._task is None or self.queued + len(commands) > QUEUE_MAX:
+        loop = self._loop
+        if self._stopping or loop is None or self.queued + len(commands) > QUEUE_MAX:
             raise Unavailable("the queue of the writer is full")
         waiting = _Waiting(commands, linked, loop.create_future(), loop.time())
         self.queued += len(commands)
@@ -349,8 +352,11 @@ class Writer:
     def _committed(self, decided: _Decided) -> None:
         self._head = decided.end
         # Every batch may add to the audit trail, so its state is kept at hand.
-        known = {AUDIT_TRAIL, *decided.changed}
-        self._cache.wrote(((s, decided.states[s]) for s in known), self._head.position)
+        states = ((stream, decided.states[stream]) for stream in (AUDIT_TRAIL, *decided.changed))
+        self._cache.wrote(
+            [(stream, state) for stream, state in states if state is not None],
+            self._head.position,
+        )
         self.batches += 1
         if self._connections.unreplicated:
             self._connections.unreplicated = False

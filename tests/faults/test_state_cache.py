@@ -1,7 +1,11 @@
 """A bounded cache may forget a state; it must never forget one between the lock and the decision."""
 
+import time
+
 import pytest
 
+from application.state_cache import StateCache
+from domain.access import AuditTrail
 from tests.bank import Bank, told, transfer
 
 
@@ -32,3 +36,21 @@ def test_what_a_full_cache_gives_up_is_read_again_where_another_wrote(database: 
             answers = [told(answer) for answer in one.submit_all(commands)]
 
             assert {answer.refused for answer in answers} == {None}
+
+
+def test_a_full_cache_is_no_slower_than_one_with_room() -> None:
+    """Each state that came into a full one cost a search past all that had been given up before."""
+    entries, batch = 100_000, 500
+    cache = StateCache(entries)
+
+    def seconds_of_writing(first: int) -> float:
+        began = time.process_time()
+        for number in range(first, first + 20_000, batch):
+            streams = (f"account-{each}" for each in range(number, number + batch))
+            cache.wrote([(stream, AuditTrail(1)) for stream in streams], number)
+        return time.process_time() - began
+
+    seconds = [seconds_of_writing(first) for first in range(0, 2 * entries, 20_000)]
+
+    assert len(cache) <= entries
+    assert sum(seconds[5:]) < 4 * sum(seconds[:5])
