@@ -145,7 +145,7 @@ class Books:
     def keep(self) -> None:
         """What was decided since the last `keep` stands."""
         if self._undo:
-            self.changed.update(stream for stream, _ in self._undo)
+            self.changed.update([stream for stream, _ in self._undo])
             self._undo.clear()
         self._new_claims.clear()
 

@@ -76,10 +76,11 @@ def int8s(items: Iterable[int | None]) -> Int8s:
 
 
 def _packed(oid: int, items: Sequence[bytes]) -> bytes:
-    pack = _LENGTH.pack
-    return _header(oid, len(items), False) + b"".join(
-        [part for item in items for part in (pack(len(item)), item)]
-    )
+    """The header, then each item behind its length."""
+    parts = [b""] * (2 * len(items))
+    parts[::2] = map(_LENGTH.pack, map(len, items))
+    parts[1::2] = items
+    return _header(oid, len(items), False) + b"".join(parts)
 
 
 def _header(oid: int, length: int, has_null: bool) -> bytes:

@@ -10,7 +10,6 @@ from domain.account_facts import (
     AccountFact,
     AdjustmentCredited,
     AdjustmentDebited,
-    Debit,
     Deposited,
     FeeCharged,
     InterestCapitalised,
@@ -96,9 +95,9 @@ def entry_for(fact: AccountFact, stream: str, terms: Terms) -> Entry:
     customer, bank = CONTROL_ACCOUNT[terms.account_type], BANK_SIDE[type(fact)]
     amount, currency = fact.amount, terms.currency
     biller = None
-    if isinstance(fact, BillDebit | BillCredit) and CHART[bank].has_sub_accounts:
+    if CHART[bank].has_sub_accounts and isinstance(fact, BillDebit | BillCredit):
         biller = biller_stream_of(fact.biller_id)
-    if isinstance(fact, Debit):
+    if fact.SIGN < 0:
         return entry_of(
             Posting(customer, stream, "D", amount, currency),
             Posting(bank, biller, "C", amount, currency),
