@@ -16,8 +16,6 @@ from tests.bills_due import GATEWAY, pay, payments, with_bills
 from tests.durable_postgres import DurablePostgres
 from tests.gateway_process import SECRET, GatewayProcess
 
-TODAY = dt.datetime.now(dt.UTC).date()  # noqa: TID251 - the gateway's own day
-
 
 @pytest.fixture
 def paid(
@@ -38,8 +36,8 @@ def paid(
         yield gateway
 
 
-def run(gateway: str = GATEWAY, file: Path | None = None) -> int:
-    return reconcile.run(argparse.Namespace(gateway=gateway, date=TODAY, file=file))
+def run(date: dt.date, gateway: str = GATEWAY, file: Path | None = None) -> int:
+    return reconcile.run(argparse.Namespace(gateway=gateway, date=date, file=file))
 
 
 def test_a_file_that_agrees_settles_and_one_with_differences_says_so(
@@ -48,22 +46,23 @@ def test_a_file_that_agrees_settles_and_one_with_differences_says_so(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    text = paid.send("GET", f"/settlement/{TODAY}").text
+    today = dt.datetime.now(dt.UTC).date()  # noqa: TID251 - the gateway's own day
+    text = paid.send("GET", f"/settlement/{today}").text
     lines = text.splitlines(keepends=True)
     short, wrong = tmp_path / "short.csv", tmp_path / "wrong.csv"
     short.write_text("".join([*lines[:3], lines[2]]))
     wrong.write_text(text.replace("EUR", "euros", 1))
 
     with pytest.raises(ReconcileRefused, match="Line 2"):
-        run(file=wrong)
+        run(today, file=wrong)
     with pytest.raises(ReconcileRefused, match="cannot be read"):
-        run(file=tmp_path / "none.csv")
+        run(today, file=tmp_path / "none.csv")
     with pytest.raises(ReconcileRefused, match="no gateway 'nobody'; there is city"):
-        run("nobody")
+        run(today, "nobody")
     assert {payment.state for payment in payments(durable_postgres.conninfo).values()} == {
         "captured"
     }
-    statuses = [run(file=short), run(), run()]
+    statuses = [run(today, file=short), run(today), run(today)]
 
     assert statuses == [1, 0, 0]
     assert capsys.readouterr().out.splitlines() == [
