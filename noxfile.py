@@ -76,10 +76,17 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session
 def openapi(session: nox.Session) -> None:
-    """Write http/openapi.json anew; a test compares it with the program."""
+    """Write http/openapi.json anew, with the examples as they are; a test compares it with the program."""
     session.install(*EDITABLE)
     with open("http/openapi.json", "w") as file:
         session.run("python", "-m", "api.app", stdout=file)
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Make every call of the API on a bank of its own, and write what has changed of the examples."""
+    session.install(*EDITABLE, "--group", "test")
+    session.run("python", "-m", "tests.examples", env={"PYTHONPATH": ".:http"})
 
 
 @nox.session

@@ -17,6 +17,7 @@ from api import looks
 from api.admission import admitted
 from api.areas import TAGS, routers
 from api.call import Bank, Call
+from api.examples import with_examples
 from api.gate import Gate
 from api.json_bodies import REQUEST_BYTES_MAX, StrictJson
 from api.metrics import Metrics
@@ -114,7 +115,9 @@ def create_framework(
             description=(
                 "The ledger core of a bank. Money is a JSON number with the currency's decimals; "
                 "times are RFC 3339 in UTC; every error is a problem of RFC 9457, of one of the kinds "
-                "at /v1/problems. The calls stand under /v1 and, the same, without it."
+                "at /v1/problems. The calls stand under /v1 and, the same, without it. What can be read by GET "
+                "can be asked for by HEAD. The examples were recorded from a running bank; of a list they "
+                "show two rows."
             ),
             tags=TAGS,
         ),
@@ -234,7 +237,7 @@ def openapi_document() -> bytes:
         conninfo="", environment="test", secret_key="", keys=Path(), data=Path()
     )
     framework = create_framework(nothing, Metrics(), OwnWrites.of_one_process())
-    document = encode_json(framework.openapi_schema.to_schema())
+    document = encode_json(with_examples(framework.openapi_schema.to_schema()))
     return msgspec.json.format(document, indent=1) + b"\n"
 
 

@@ -155,7 +155,7 @@ async def checkpoints(request: Call, limit: Limit = None, cursor: Cursor = None)
 
 @get(
     "/audit/checkpoints/latest",
-    **described("The newest checkpoint", answers(200, CheckpointOut, 401, 403, 404, 429, 503)),
+    **described("The newest checkpoint", answers(200, CheckpointOut, 401, 403, 429, 503)),
 )
 async def latest(request: Call) -> ASGIApp:
     """The head of the log is signed a second after it has moved, at the latest."""

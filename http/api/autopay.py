@@ -168,7 +168,9 @@ _CHANGES: Final = answers(200, AutopayWritten, 401, 403, 404, 409, 422, 429, 503
 @delete(
     "/bills/autopay/{autopay_id:int}",
     status_code=200,
-    **described("Stop autopay", _CHANGES, writes=True),
+    **described(
+        "Stop autopay", answers(200, AutopayWritten, 401, 403, 404, 422, 429, 503), writes=True
+    ),
 )
 async def stop(request: Call, autopay_id: FromPath[int]) -> ASGIApp:
     """For good. What it has paid stays paid."""

@@ -127,7 +127,7 @@ Flag: Final[dict[str, bool]] = {"true": True, "false": False}
 
 @get(
     "/loans/products",
-    **described("The loans on offer", answers(200, list[ProductOut], 401, 403, 429, 503)),
+    **described("The loans on offer", answers(200, list[ProductOut], 401, 429, 503)),
 )
 async def products(request: Call) -> ASGIApp:
     """The parameters that each is agreed with."""
@@ -136,7 +136,7 @@ async def products(request: Call) -> ASGIApp:
 
 @get(
     "/loans",
-    **described("Loans", answers(200, list[LoanListed], 401, 403, 422, 429, 503)),
+    **described("Loans", answers(200, list[LoanListed], 401, 422, 429, 503)),
 )
 async def listed(
     request: Call,

@@ -13,9 +13,12 @@ from typing import Any, Final
 from litestar import MediaType, Request, Response, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
+from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.params import FromPath
+from litestar.serialization import encode_json
+
+from api.examples import with_examples
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
@@ -69,7 +72,7 @@ def openapi_config(
         version=version,
         description=description,
         tags=list(tags),
-        render_plugins=[_SwaggerPage(path="/"), JsonRenderPlugin(path="/openapi.json")],
+        render_plugins=[_SwaggerPage(path="/"), _Document(path="/openapi.json")],
         openapi_router=Router(
             "/schema",
             route_handlers=[asset],
@@ -92,6 +95,11 @@ def openapi_config(
 class _SwaggerPage(OpenAPIRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         return _PAGE.format(title=html.escape(openapi_schema["info"]["title"])).encode()
+
+
+class _Document(OpenAPIRenderPlugin):
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return encode_json(with_examples(openapi_schema))
 
 
 @get("/assets/{name:str}", sync_to_thread=False, include_in_schema=False)

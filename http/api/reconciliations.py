@@ -158,7 +158,7 @@ async def reconcile(request: Call, name: FromPath[str], data: JSONBody[Reconcili
     "/gateways/{name:str}/reconciliations",
     **described(
         "Reconciliations with a gateway",
-        answers(200, list[ReconciliationOut], 401, 403, 404, 422, 429, 503),
+        answers(200, list[ReconciliationOut], 401, 403, 422, 429, 503),
     ),
 )
 async def reconciliations(

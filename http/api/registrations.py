@@ -171,7 +171,11 @@ async def change(
 @delete(
     "/bills/registrations/{registration_id:int}",
     status_code=200,
-    **described("End a registration", _CHANGES, writes=True),
+    **described(
+        "End a registration",
+        answers(200, RegistrationWritten, 401, 403, 404, 422, 429, 503),
+        writes=True,
+    ),
 )
 async def end(request: Call, registration_id: FromPath[int]) -> ASGIApp:
     """For good. The bills that came under it stay; the reference can be registered again."""

@@ -100,13 +100,17 @@ def wire_form(kind: Any) -> Any:
     """The type as it is on the wire: a struct whose money is decimal numbers, for the OpenAPI document."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         fields = [
-            (field.name, Decimal if field.name in MONEY else wire_form(field.type))
+            (field.name, _money(field.type) if field.name in MONEY else wire_form(field.type))
             for field in msgspec.structs.fields(kind)
         ]
         return msgspec.defstruct(f"{kind.__name__}Stated", fields, kw_only=True)
     if get_origin(kind) is tuple:
         return list[wire_form(get_args(kind)[0])]  # type: ignore[misc]
     return kind
+
+
+def _money(kind: Any) -> Any:
+    return Decimal | None if type(None) in get_args(kind) else Decimal
 
 
 StatementOut: Final = wire_form(Statement)

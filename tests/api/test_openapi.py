@@ -8,6 +8,7 @@ import pytest
 
 from api.app import openapi_document
 from api.policy import POLICY, VERSIONED
+from tests.running_api import RunningApi
 
 COMMITTED: Final = Path(__file__).parents[2] / "http" / "openapi.json"
 
@@ -92,3 +93,7 @@ def test_what_a_parameter_takes_is_told(document: dict[str, Any]) -> None:
                 assert "null" not in str(schema), (method, path, name)
                 told = {"minimum", "minLength", "format", "pattern", "enum"} & schema.keys()
                 assert told or name in free, (method, path, name)
+
+
+def test_the_document_that_is_served_is_the_committed_one(api: RunningApi) -> None:
+    assert api.anyone.get("/schema/openapi.json").json() == json.loads(COMMITTED.read_bytes())
