@@ -73,6 +73,12 @@ def check_currency(account: Account, loan: Loan) -> None:
         )
 
 
+def _check_not_own(ask: Ask, loan: Loan) -> None:
+    """Refused: staff who deal with a loan that they owe, as a customer who became an officer could."""
+    if ask.actor.role != "user" and ask.actor.user_id == loan.terms.borrower:
+        raise NotPermitted(role=ask.actor.role, action="act on a loan of their own")
+
+
 def _check_day(ask: Ask, main: Transaction, books: Books) -> None:
     """Refused: a day that has not come, for the loan would be brought to it and no night until then would
     bring anything; and by a customer any other day than today."""
@@ -145,6 +151,7 @@ def loan_transactions(
 
     def decide(books: Books) -> list[Transaction]:
         loan = loan_for(books, ask, loan_id)
+        _check_not_own(ask, loan)
         check_leave(ask.actor, details)
         for name, value in asked.items():
             if isinstance(value, str):

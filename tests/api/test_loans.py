@@ -226,6 +226,24 @@ def test_two_people_approve_a_loan_above_the_limit_of_one(api: RunningApi) -> No
     assert done(other.post(path))["status"] == "approved"
 
 
+def test_an_officer_leaves_a_loan_that_is_the_officer_s_own_to_another(api: RunningApi) -> None:
+    """One who was a customer when he applied, and works at the bank by now."""
+    borrower, officer = api.person(), api.person("loan_officer")
+    loan_id = applied(borrower)
+    with psycopg.connect(api.conninfo) as connection:
+        connection.execute(
+            "UPDATE users SET role = 'loan_officer' WHERE user_id = %s", [borrower.user_id]
+        )
+    hired = api.signed_in(borrower.user_id, borrower.username)
+
+    refused = hired.post(f"/v1/loans/{loan_id}/approve", {"override": "I am good for it"})
+
+    assert code(refused) == (403, "not-permitted")
+    assert refused.json()["detail"] == "The role loan_officer may not act on a loan of their own."
+    assert hired.get(f"/v1/loans/{loan_id}").json()["status"] == "submitted"
+    assert done(officer.post(f"/v1/loans/{loan_id}/approve"))["status"] == "approved"
+
+
 def test_an_application_against_the_rules_takes_a_reason_and_leaves_them_all_behind(
     api: RunningApi,
 ) -> None:
