@@ -6,6 +6,7 @@ import threading
 import time
 
 from daybook.bank_database import bank_database
+from daybook.interpreter import settle_interpreter
 from daybook.logs import start_logging
 from daybook.processes import end_with_parent
 from daybook.settings import read_settings
@@ -38,6 +39,7 @@ def run_project(arguments: argparse.Namespace) -> int:
 
 
 def _project(conninfo: str, stop: threading.Event) -> None:
+    settle_interpreter()
     with Projector(conninfo) as projector:
         projector.run(stop)
 

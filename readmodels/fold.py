@@ -23,6 +23,8 @@ from readmodels.work_item_rows import WORK_ITEM_FACTS, WorkItemRows
 ACCOUNT: Final = "account-"
 LABELS: Final = "transaction-"
 BILLS: Final = ("bill-", "biller-", "autopay-", "registration-")
+# What may settle a hold.
+PAYMENTS: Final = (PaymentSent, BillPaid)
 
 # Position, stream, version, tag and state, as they stand in the log.
 LogRow: TypeAlias = tuple[int, str, int, str, bytes]
@@ -46,7 +48,7 @@ class Contradiction(Exception):
     """An event does not follow from what the log held before it."""
 
 
-class AccountState(msgspec.Struct):
+class AccountState(msgspec.Struct, gc=False):
     """What the next event of an account is held against. Not rolled back: throw it away instead."""
 
     version: int = 0
@@ -197,7 +199,10 @@ def _account_event(
     fact = event.fact
     if event.entry:
         _entry(batch, position, event, account, stream)
-    if isinstance(fact, HOLD_FACTS):
+    if isinstance(fact, Movement):
+        if isinstance(fact, PAYMENTS):
+            batch.holds.pay(position, event)
+    elif isinstance(fact, HOLD_FACTS):
         # It changes no terms, and may be booked on a day on which they were others.
         batch.holds.add(int(stream[8:]), position, event)
     elif isinstance(fact, TermsFact):
@@ -207,10 +212,8 @@ def _account_event(
             f"{stream[8:]}\t{position}\t{event.booking_date}\t{terms.status}\t"
             f"{terms.restriction}\t{terms.overdraft_limit}\n"
         )
-    elif not isinstance(fact, Movement):
+    else:
         raise Contradiction("it is no fact of an account")
-    elif isinstance(fact, PaymentSent | BillPaid):
-        batch.holds.pay(position, event)
     if fact.balance != account.balance:
         raise Contradiction(
             f"it carries a balance of {fact.balance}, and its entries come to {account.balance}"

@@ -28,6 +28,7 @@ from daybook.bench.write_path import (
     touch,
     writing,
 )
+from daybook.interpreter import settle_interpreter
 from readmodels.projection import Lag, lag
 from readmodels.projector import Projector
 
@@ -48,6 +49,7 @@ def projecting(pipe: Pipe, conninfo: str) -> None:
         stop.set()
 
     threading.Thread(target=until_closed, daemon=True).start()
+    settle_interpreter()
     pipe.send("ready")
     with Projector(conninfo) as projector:
         projector.run(stop)
