@@ -210,15 +210,18 @@ def measure_two_workers(conninfo: str, data: Path, scale: Scale) -> list[Measure
 
 
 def _memory(server: Server, scale: Scale) -> Measured:
-    peaks = server.memory_peak()
-    each = ", ".join(f"{peak / 1024**2:.0f}" for peak in peaks.values())
+    """What the processes have of their own at their peaks, and once what they share: program text."""
+    resident = server.resident()
+    own = [each.peak - each.shared for each in resident]
+    shared = max((each.shared for each in resident), default=0)
+    each = ", ".join(f"{size / 1024**2:.0f}" for size in own)
     return Measured(
         item="memory",
         key="memory",
         label=f"peak resident size of the server, {scale.accounts:,} accounts touched",
         unit="MB",
-        values=[sum(peaks.values()) / 1024**2],
-        note=f"the sum of its processes: {each}" if len(peaks) > 1 else "",
+        values=[(sum(own) + shared) / 1024**2],
+        note=f"its processes' own: {each}; shared, counted once: {shared / 1024**2:.0f}",
     )
 
 

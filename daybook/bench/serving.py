@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from daybook.bench.processes import BenchError, import_path
 from daybook.bench.workload import HOLDERS, token_fields
@@ -21,6 +21,13 @@ HOST: Final = "127.0.0.1"
 READY_SECONDS_MAX: Final = 120.0
 STOP_SECONDS_MAX: Final = 30.0
 POLL_SECONDS: Final = 0.1
+
+
+class Resident(NamedTuple):
+    """Bytes of a process: the most that were resident so far, and those that others have mapped, too."""
+
+    peak: int
+    shared: int
 
 
 class Server:
@@ -53,9 +60,9 @@ class Server:
         finally:
             connection.close()
 
-    def memory_peak(self) -> dict[int, int]:
-        """The largest resident size so far, in bytes, of each process of the server."""
-        return {pid: _peak(pid) for pid in _with_children(self.pid)}
+    def resident(self) -> list[Resident]:
+        """Of each process of the server, this one first; of Linux, elsewhere nothing."""
+        return [_resident(pid) for pid in _with_children(self.pid)]
 
 
 @contextmanager
@@ -118,9 +125,17 @@ def _with_children(pid: int) -> list[int]:
     return family
 
 
-def _peak(pid: int) -> int:
+def _resident(pid: int) -> Resident:
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        status = Path(f"/proc/{pid}/status").read_text()
+        mapped = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+        return Resident(0, 0)
+    shared = _bytes_of(mapped, "Shared_Clean") + _bytes_of(mapped, "Shared_Dirty")
+    return Resident(_bytes_of(status, "VmHWM"), shared)
+
+
+def _bytes_of(told: str, name: str) -> int:
+    """A figure that the kernel tells in kilobytes, a line each."""
+    lines = (line.split() for line in told.splitlines())
+    return next((int(words[1]) * 1024 for words in lines if words[:1] == [f"{name}:"]), 0)
