@@ -36,6 +36,11 @@ from domain.standing_orders import stream_of as order_stream
 NO_LIMIT: Final = Decimal(0)
 
 
+def claim_of(reference: str) -> str:
+    """The claim of the one account that carries another system's name for it."""
+    return f"account-reference/{reference}"
+
+
 def open_account(
     ask: Ask,
     *,
@@ -54,7 +59,7 @@ def open_account(
     """
     stream, customer = stream_of(account_id), customers.stream_of(user_id)
     others = [customers.stream_of(other) for other in authorised]
-    claim = f"account-reference/{reference}"
+    claim = claim_of(reference or "")
 
     def decide(books: Books) -> list[Transaction]:
         if not ask.actor.may_act_for(user_id):

@@ -77,10 +77,8 @@ INSERT: Final = """
                (originator_id, originator_version, topic, state, notification_id)
         SELECT * FROM unnest(%b::text[], %b::int8[], %b::text[], %b::bytea[], %b::int8[])
     ), new_commands AS (
-        INSERT INTO commands (principal, key, fingerprint, request, status, answer, position)
-        SELECT principal, key, sha256(request), request, status, answer, position
-          FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::int8[], %b::bytea[], %b::int8[])
-            AS new (principal, key, request, status, answer, position)
+        INSERT INTO commands (principal, key, request, status, answer, position)
+        SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::int8[], %b::bytea[], %b::int8[])
     ), new_claims AS (
         INSERT INTO claims (name, holder) SELECT * FROM unnest(%b::text[], %b::text[])
     )

@@ -66,7 +66,7 @@ def add_to_biller(
 
 def register_biller(ask: Ask, biller_id: int, terms: BillerTerms) -> Command:
     """`biller_id` is fresh, from the sequence of the store. Refused: a name that another has."""
-    claim = _claim_of(terms.name)
+    claim = claim_of(terms.name)
 
     def decide(books: Books) -> list[Transaction]:
         _check_texts(terms)
@@ -84,7 +84,7 @@ def register_biller(ask: Ask, biller_id: int, terms: BillerTerms) -> Command:
 
 def change_biller(ask: Ask, biller_id: int, terms: BillerTerms) -> Command:
     """Other terms for what comes; a new name must be free too, and the old one is not given away."""
-    claim = _claim_of(terms.name)
+    claim = claim_of(terms.name)
 
     def decide(books: Books) -> list[Transaction]:
         biller = biller_in(books, biller_id)
@@ -183,7 +183,7 @@ def _settlement(
     ]
 
 
-def _claim_of(name: str) -> str:
+def claim_of(name: str) -> str:
     return f"biller-name/{name.casefold()}"
 
 

@@ -38,6 +38,11 @@ from domain.refusals import (
 from ledger.journal import Entry, Recorded, mirrored, scaled
 
 
+def claim_of(transaction_id: int) -> str:
+    """The claim by which a transaction is reversed no more than once."""
+    return f"reversal/{transaction_id}"
+
+
 def reverse(
     ask: Ask, original: Sequence[Recorded], details: Details, amount: Decimal | None = None
 ) -> Command:
@@ -47,7 +52,7 @@ def reverse(
     received is taken back, so a payee without the funds refuses the whole.
     """
     transaction_id = original[0].event.transaction_id
-    claim = f"reversal/{transaction_id}"
+    claim = claim_of(transaction_id)
     moved = [r for r in original if isinstance(r.event.fact, Movement)]
     # What also moved money elsewhere (interest that was capitalised) is not undone by half.
     is_whole = all(isinstance(r.event.fact, Movement) for r in original if r.event.entry)

@@ -14,6 +14,11 @@ from domain.money import minor_units_of
 from domain.refusals import CurrencyMismatch, ReferenceTaken
 
 
+def claim_of(reference: str) -> str:
+    """The claim of the one loan that was taken over under another system's name for it."""
+    return f"loan-reference/{reference}"
+
+
 def take_over(
     ask: Ask,
     loan_id: int,
@@ -33,7 +38,7 @@ def take_over(
     first time. `payment` is the instalment, in major units as `amount`. Nothing is collected from the
     account. Refused: a reference that another loan carries, an account of another currency.
     """
-    stream, claim = stream_of(loan_id), f"loan-reference/{reference}"
+    stream, claim = stream_of(loan_id), claim_of(reference)
 
     def decide(books: Books) -> list[Transaction]:
         account = books.account(account_id)

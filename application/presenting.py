@@ -76,7 +76,12 @@ class PresentedBill(msgspec.Struct, frozen=True, kw_only=True):
         }
 
     def digest(self) -> str:
-        return hashlib.sha256(msgspec.json.encode(self.request())).hexdigest()
+        return digest_of(self.request())
+
+
+def digest_of(request: dict[str, Any]) -> str:
+    """What tells two presentments under one number apart, from what was asked."""
+    return hashlib.sha256(msgspec.json.encode(request)).hexdigest()
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -102,7 +107,7 @@ async def known_under(pool: Pool, biller_id: int, external_id: str | None) -> Kn
     """What is known of a biller's own number for a bill; asked before `present_bill`."""
     if external_id is None:
         return None
-    held = await read_holder(pool, lambda n: _claim_of(biller_id, n, external_id), REVISIONS_MAX)
+    held = await read_holder(pool, lambda n: claim_of(biller_id, n, external_id), REVISIONS_MAX)
     if held is None:
         return None
     bill = await read_bill(pool, _holder_of(held.holder)[0])
@@ -131,7 +136,7 @@ def present_bill(
     claims: tuple[str, ...] = ()
     if external_id is not None:
         biller_id = presented.biller_id
-        claims = tuple(_claim_of(biller_id, n, external_id) for n in (revision, revision + 1))
+        claims = tuple(claim_of(biller_id, n, external_id) for n in (revision, revision + 1))
 
     def decide(books: Books) -> list[Transaction]:
         if not ask.actor.may_act_for(presented.user_id):
@@ -225,5 +230,5 @@ def _holder_of(holder: str) -> tuple[int, str]:
     return int(stream.rpartition("-")[2]), digest
 
 
-def _claim_of(biller_id: int, revision: int, external_id: str) -> str:
+def claim_of(biller_id: int, revision: int, external_id: str) -> str:
     return f"bill/{biller_id}/{revision}/{external_id}"

@@ -47,7 +47,7 @@ async def known_under(
 ) -> Known | None:
     """The newest registration with a biller under a reference, or, without one, of the customer."""
     held = await read_holder(
-        pool, lambda n: _claim_of(biller_id, reference, user_id, n), REVISIONS_MAX
+        pool, lambda n: claim_of(biller_id, reference, user_id, n), REVISIONS_MAX
     )
     if held is None:
         return None
@@ -98,7 +98,7 @@ def register(ask: Ask, registration_id: int, wanted: WantedLink, known: Known | 
     biller_id, reference = wanted.biller_id, wanted.reference
     revision = 1 if known is None else known.revision
     claims = tuple(
-        _claim_of(biller_id, reference, wanted.user_id, n) for n in (revision, revision + 1)
+        claim_of(biller_id, reference, wanted.user_id, n) for n in (revision, revision + 1)
     )
 
     def decide(books: Books) -> list[Transaction]:
@@ -208,6 +208,6 @@ def _account_streams(account_id: int | None) -> tuple[str, ...]:
     return () if account_id is None else (accounts.stream_of(account_id),)
 
 
-def _claim_of(biller_id: int, reference: str | None, user_id: int | None, revision: int) -> str:
+def claim_of(biller_id: int, reference: str | None, user_id: int | None, revision: int) -> str:
     of = f"customer/{user_id}" if reference is None else f"reference/{reference}"
     return f"registration/{biller_id}/{revision}/{of}"

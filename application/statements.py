@@ -45,11 +45,16 @@ def claim_of(statement_id: int) -> str:
     return f"statement/{statement_id}"
 
 
+def claim_of_number(account_id: int, number: int) -> str:
+    """The claim of the one statement that has the number among those of its account."""
+    return f"statement-number/{account_id}/{number}"
+
+
 def issue_statement(ask: Ask, issue: Issue) -> Command:
     """Record that the statement was issued. The second call under one key is told the first's."""
     stream = stream_of(issue.account_id)
     numbers = {
-        number: f"statement-number/{issue.account_id}/{number}"
+        number: claim_of_number(issue.account_id, number)
         for number in range(issue.known + 1, issue.known + 1 + NUMBERS)
     }
     claim = claim_of(issue.statement_id)

@@ -27,7 +27,6 @@ CREATE UNIQUE INDEX commits_recorded_at ON commits (recorded_at, first_position)
 CREATE TABLE commands (
     principal text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL,
-    fingerprint bytea NOT NULL,
     request bytea NOT NULL,
     status smallint NOT NULL,
     answer bytea NOT NULL,

@@ -57,9 +57,7 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "daybook_events": READ,
         "commits": READ,
         # What was asked for under a key; auditors ask it over HTTP.
-        "commands": {
-            "SELECT": ("principal", "key", "request", "status", "answer", "position"),
-        },
+        "commands": READ,
         "claims": READ,
         "tiles": READ,
         "open_leaves": READ,
@@ -96,7 +94,9 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "daybook_events": READ,
         "person_keys": READ,
         "ledger_keys": ADD,
-        "users": {"SELECT": ("user_id", "username_key", "role", "disabled_at", "erased_at")},
+        "users": {
+            "SELECT": ("user_id", "username_key", "email_key", "role", "disabled_at", "erased_at")
+        },
     },
     # Wraps those keys with another key-encryption key; used by `daybook keys rotate-kek` alone.
     "daybook_key_rotation": {

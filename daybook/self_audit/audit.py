@@ -10,10 +10,15 @@ import msgspec
 import psycopg
 
 from application import clock
+from application.key_encryption import KeyEncryption, KeysUnavailable
+from daybook.self_audit.claims_in_order import CHECK as CLAIMS
 from daybook.self_audit.commands_in_order import CHECK as COMMANDS
 from daybook.self_audit.findings import USERS, Finding, Findings
+from daybook.self_audit.keys_by_log import audit_keys
 from daybook.self_audit.log_by_stream import LogByStream, audit_by_stream
 from daybook.self_audit.log_in_order import LogInOrder, Pace, audit_in_order
+from daybook.self_audit.outbox_in_order import CHECK as OUTBOX
+from daybook.self_audit.tree_in_order import CHECK as STORED_TREE
 from daybook.self_audit.users_by_log import audit_users
 from ledger.chart_of_accounts import CONTROL_ACCOUNT
 from ledger.log_tree import root_of
@@ -30,6 +35,8 @@ HEAD: Final = """
 HEAD_OF_EVENTS: Final = "SELECT coalesce(max(notification_id), 0) FROM daybook_events"
 
 CONTROL: Final = "control accounts"
+# What the books do not rest on, as what was asked and who may sign in: nothing is refused over these.
+BESIDE_THE_BOOKS: Final = frozenset({CLAIMS, COMMANDS, OUTBOX, STORED_TREE, USERS})
 
 Verdict: TypeAlias = Literal["agrees", "rebuilt", "views differ", "users differ", "log damaged"]
 
@@ -40,7 +47,8 @@ class Certificate(msgspec.Struct, kw_only=True):
     `root` is the root of the tree over the log at `through`, in hex; `findings` are of the log, and of
     users whose row is not what the log says, and
     there are `findings_count` of them, of which the first are listed. `vouched_commands` counts those whose
-    request and answer are what the log says they were. `rebuilt` names the views that were
+    request and answer are what the log says they were; `opened_keys` the keys of persons that open what the
+    log holds of them, where these were looked at. `rebuilt` names the views that were
     found wrong and built again; then they were compared once more.
     """
 
@@ -55,6 +63,7 @@ class Certificate(msgspec.Struct, kw_only=True):
     commits: int
     streams: int
     vouched_commands: int
+    opened_keys: int | None = None
     views_position: int | None = None
     view_rows: dict[str, int] = msgspec.field(default_factory=dict)
     findings_count: int
@@ -70,8 +79,11 @@ def audit(
     repair: bool = False,
     pace: Pace = lambda events: None,
     schema: str = AUDIT,
+    encryption: KeyEncryption | None = None,
 ) -> Certificate:
     """Audit everything, and leave what was found for those who serve.
+
+    The keys of persons are looked at where the key-encryption key is given.
 
     With `repair`, views that differ are rebuilt; the log is never touched. Raises `RebuildRefused` while
     a rebuild runs.
@@ -79,6 +91,7 @@ def audit(
     began_at = clock.now()
     findings = Findings()
     through, peaks, in_order, by_stream = _audit_log(conninfo, findings, pace)
+    opened = None if encryption is None else _audit_keys(conninfo, encryption, through, findings)
     with connect(conninfo, "daybook audit") as connection:
         remember_damage(connection, _damage(findings.kept))
     compared = _compare(conninfo, findings, pace, schema)
@@ -98,6 +111,7 @@ def audit(
         commits=in_order.commits,
         streams=by_stream.streams,
         vouched_commands=in_order.vouched,
+        opened_keys=opened,
         views_position=None if compared is None else compared.position,
         view_rows={} if compared is None else compared.rows,
         findings_count=findings.count,
@@ -144,6 +158,7 @@ def _audit_log(
         in_order = audit_in_order(connection, through, findings, pace)
         by_stream = audit_by_stream(connection, through, findings, pace)
         audit_users(connection, through, by_stream.persons, findings, pace)
+        in_order.outbox.check_pending(by_stream.pending, through)
     for code in sorted(set(CONTROL_ACCOUNT.values())):
         for currency in sorted({c for _, c in (*in_order.totals, *by_stream.balances)}):
             control = in_order.totals.get((code, currency), 0)
@@ -154,6 +169,20 @@ def _audit_log(
                 )
                 findings.add(CONTROL, 1, detail, to=through)
     return through, head[1], in_order, by_stream
+
+
+def _audit_keys(
+    conninfo: str, encryption: KeyEncryption, through: int, findings: Findings
+) -> int | None:
+    """On a connection of its own: who reads the log sees no keys. None where their keeper is away."""
+    with psycopg.connect(conninfo, application_name="daybook audit (keys)") as connection:
+        connection.execute("SELECT take_role('daybook_keys')")
+        connection.commit()
+        connection.read_only = True
+        try:
+            return audit_keys(connection, encryption, through, findings)
+        except KeysUnavailable:
+            return None
 
 
 def _compare(conninfo: str, findings: Findings, pace: Pace, schema: str) -> Compared | None:
@@ -187,9 +216,7 @@ def _rebuild(conninfo: str, differences: list[ViewDifference]) -> list[str]:
 
 def _damage(findings: list[Finding]) -> list[Damage]:
     """Where the log is damaged. Control accounts differ where accounts do, which is found by stream."""
-    # The books rest neither on what was asked and answered nor on who may sign in: nothing is refused
-    # over these.
-    of_the_books = [finding for finding in findings if finding.check not in (COMMANDS, USERS)]
+    of_the_books = [finding for finding in findings if finding.check not in BESIDE_THE_BOOKS]
     placed = [finding for finding in of_the_books if finding.check != CONTROL] or of_the_books
     return [Damage(f.position, f.through, f.stream, f"{f.check}: {f.detail}") for f in placed]
 

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Final
@@ -12,12 +13,14 @@ import msgspec
 import psycopg
 import structlog
 
+from application.key_encryption import KeyEncryption, key_encryption
+from application.key_files import KeyFileUnsafe
 from daybook.bank_database import bank_database
 from daybook.logs import start_logging
 from daybook.processes import end_with_parent
 from daybook.self_audit.audit import Certificate, audit, resting
 from daybook.self_audit.findings import USERS
-from daybook.settings import read_settings
+from daybook.settings import Settings, read_settings
 from readmodels.compared import WATCH
 from readmodels.rebuild import RebuildRefused
 
@@ -35,13 +38,24 @@ _log = structlog.get_logger("daybook.self_audit")
 def run_verify(arguments: argparse.Namespace) -> int:
     """0 where all agrees or was rebuilt, 1 where views differ, 2 where users do or the log is damaged."""
     start_logging()
-    with bank_database(read_settings()) as conninfo:
-        certificate = audit(conninfo, repair=arguments.repair)
+    settings = read_settings()
+    with bank_database(settings) as conninfo:
+        encryption = _encryption(settings)
+        certificate = audit(conninfo, repair=arguments.repair, encryption=encryption)
     if arguments.certificate is not None:
         _write(certificate, arguments.certificate)
     for line in said(certificate):
         print(f"daybook: {line}")
     return STATUS[certificate.verdict]
+
+
+def _encryption(settings: Settings) -> KeyEncryption | None:
+    """The key that wraps the keys of persons, where it is here; an auditor may not have it."""
+    try:
+        return key_encryption(settings.kek, settings.data, create=False)
+    except KeyFileUnsafe as error:
+        print(f"daybook: the keys of persons are not looked at: {error}", file=sys.stderr)
+        return None
 
 
 def run_watch(arguments: argparse.Namespace) -> int:
@@ -102,6 +116,10 @@ def said(certificate: Certificate) -> list[str]:
         f"root {certificate.root}"
     )
     lines = [whole]
+    if certificate.opened_keys is None:
+        lines.append("the keys of persons were not looked at")
+    else:
+        lines.append(f"{certificate.opened_keys:,} keys of persons open what the log holds of them")
     for finding in certificate.findings[:LINES_MAX]:
         if finding.check == USERS:
             lines.append(f"users differ: {finding.detail}")

@@ -35,6 +35,8 @@ class CommandsInOrder:
         self._rows = self._read(head)
         self._next = next(self._rows, None)
         self.vouched = 0
+        # What was asked of the command whose events these are; None where its record is not vouched for.
+        self.request: bytes | None = b"{}"
 
     def event(self, position: int, stream: str, event: JournalEvent[Any]) -> None:
         """The next event of the log."""
@@ -47,6 +49,7 @@ class CommandsInOrder:
         else:
             asked = (event.actor, event.command_id)
             row = self._connection.execute(REFUSED, asked, binary=True).fetchone()
+        self.request = None
         if row is None:
             detail = f"the record of the command {event.command_id} is missing"
             self._findings.add(CHECK, position, detail, stream=stream)
@@ -57,6 +60,7 @@ class CommandsInOrder:
             self._findings.add(CHECK, position, detail, stream=stream)
         else:
             self.vouched += 1
+            self.request = row[2]
 
     def end(self, head: int) -> None:
         self._extra(head + 1)

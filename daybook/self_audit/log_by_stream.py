@@ -14,6 +14,7 @@ from application.aggregates import Aggregate, Newest, kind_of
 from daybook.self_audit.findings import Findings
 from daybook.self_audit.log_in_order import Connection, Pace, Row, Totals
 from domain.account import Account
+from domain.bills.bill import Bill
 from domain.customer import Registered
 from ledger.chart_of_accounts import CONTROL_ACCOUNT
 from ledger.journal import decode
@@ -38,6 +39,8 @@ class LogByStream(msgspec.Struct):
     persons: int = 0
     # What the accounts' balances come to on their control accounts.
     balances: Totals = msgspec.field(default_factory=dict)
+    # Payments that wait for the word of a gateway.
+    pending: list[int] = msgspec.field(default_factory=list)
 
 
 class _Fold:
@@ -105,6 +108,12 @@ def audit_by_stream(
             if isinstance(state, Account):
                 key = CONTROL_ACCOUNT[state.terms.account_type], state.terms.currency
                 seen.balances[key] = seen.balances.get(key, 0) + state.balance
+            if isinstance(state, Bill):
+                seen.pending += [
+                    payment.payment_id
+                    for payment in state.standing.payments
+                    if payment.is_pending and payment.gateway is not None
+                ]
     return seen
 
 

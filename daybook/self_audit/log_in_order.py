@@ -12,8 +12,11 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import psycopg
 
+from daybook.self_audit.claims_in_order import ClaimsInOrder
 from daybook.self_audit.commands_in_order import CommandsInOrder
 from daybook.self_audit.findings import Findings
+from daybook.self_audit.outbox_in_order import OutboxInOrder
+from daybook.self_audit.tree_in_order import TreeInOrder
 from ledger.chart_of_accounts import TRANSFERS_IN_TRANSIT
 from ledger.journal import JournalEvent, decode, entry_of
 from ledger.log_tree import HASH_BYTES, extended, leaves_of
@@ -35,6 +38,8 @@ COMMITS: Final = """
 
 Connection: TypeAlias = psycopg.Connection[Any]
 Row: TypeAlias = tuple[int, str, int, str, bytes]
+# Position, stream, event, and what was asked of its command, if that is known.
+Told: TypeAlias = tuple[int, str, JournalEvent[Any], bytes | None]
 # By ledger account and currency: credits less debits, in minor units.
 Totals: TypeAlias = dict[tuple[int, str], int]
 # Told of so many events more; an audit in the background then takes a rest.
@@ -47,10 +52,15 @@ class Commit(msgspec.Struct, frozen=True):
     recorded_at: dt.datetime
     peaks: bytes
 
+    def recorded_at_of(self, position: int) -> dt.datetime:
+        """Events are recorded a microsecond apart."""
+        return self.recorded_at + dt.timedelta(microseconds=position - self.first)
+
 
 class LogInOrder(msgspec.Struct):
     """What the pass found, apart from findings."""
 
+    outbox: OutboxInOrder
     events: int = 0
     commits: int = 0
     # Commands whose request and answer are those that the log vouches for.
@@ -60,10 +70,13 @@ class LogInOrder(msgspec.Struct):
 
 def audit_in_order(connection: Connection, head: int, findings: Findings, pace: Pace) -> LogInOrder:
     """One pass over the first `head` events, within the database transaction of the caller."""
-    seen = LogInOrder()
+    outbox = OutboxInOrder(connection, findings)
+    seen = LogInOrder(outbox)
     before = Commit(0, 0, dt.datetime.min.replace(tzinfo=dt.UTC), b"")
     in_transit: dict[str, int] = {}
     commands = CommandsInOrder(connection, head, findings)
+    claims = ClaimsInOrder(connection, findings)
+    tree = TreeInOrder(connection, findings)
     rows = _rows(connection, LOG, head)
     ahead = next(rows, None)
     for row in _rows(connection, COMMITS, head):
@@ -77,15 +90,26 @@ def audit_in_order(connection: Connection, head: int, findings: Findings, pace: 
         while ahead is not None and ahead[0] <= commit.last:
             events.append(ahead)
             ahead = next(rows, None)
-        whole = _audit_commit(commit, events, seen.totals, in_transit, commands, findings)
+        told: list[Told] = []
+        whole = _audit_commit(commit, events, seen.totals, in_transit, commands, told, findings)
         leaves = _leaves_of(events)
-        if not whole or not _tree_follows(commit, before, leaves):
+        if whole and _tree_follows(commit, before, leaves):
+            for place, stream, event, request in told:
+                claims.event(place, stream, event, request)
+                outbox.event(place, stream, event)
+            tree.commit(commit.last, commit.recorded_at_of(commit.last), commit.peaks, leaves)
+        else:
+            claims.damaged()
+            tree.damaged()
             _name_the_tree(connection, commit, before, events, leaves, whole, findings)
         seen.events += len(events)
         seen.commits += 1
         before = commit
         pace(len(events))
     commands.end(head)
+    claims.end(head)
+    outbox.end(head)
+    tree.end()
     seen.vouched = commands.vouched
     if ahead is not None or before.last != head:
         findings.add("commits", before.last + 1, "events follow that no commit tells of", to=head)
@@ -98,9 +122,10 @@ def _audit_commit(
     totals: Totals,
     in_transit: dict[str, int],
     commands: CommandsInOrder,
+    told: list[Told],
     findings: Findings,
 ) -> bool:
-    """Whether all events of the commit are there."""
+    """Whether all events of the commit are there; those that decode are `told`."""
     whole = True
     position = commit.first - 1
     transaction_id = 0
@@ -113,6 +138,7 @@ def _audit_commit(
         try:
             event = decode(tag, state)
             commands.event(place, stream, event)
+            told.append((place, stream, event, commands.request))
             _audit_event(commit, place, transaction_id, event)
             transaction_id = event.transaction_id
             for posting in event.entry:
@@ -140,8 +166,7 @@ def _audit_event(
     """Raises `ValueError` for what the writer cannot have written there."""
     if event.entry:
         entry_of(*event.entry)
-    later = dt.timedelta(microseconds=position - commit.first)
-    if event.recorded_at != commit.recorded_at + later:
+    if event.recorded_at != commit.recorded_at_of(position):
         raise ValueError(f"recorded at {event.recorded_at}, in a commit of {commit.recorded_at}")
     if event.transaction_id not in (position, transaction_id):
         raise ValueError(f"transaction {event.transaction_id} has no event before this one")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 
 from application import clock
 from daybook import daybook_verify
@@ -31,6 +32,7 @@ from tests.campaigns.changes import (
     CHANGES_OF_EVENTS,
     CHANGES_OF_THE_SEALED,
 )
+from tests.campaigns.columns import BOTH, change, found_columns, have_all_sorts, missed_by
 from tests.campaigns.outcome import Asked, Control, Outcome
 from tests.durable_postgres import DurablePostgres
 from tests.evidence.sealing import NOW, ORIGIN, keys_in, pay, reading, seal
@@ -39,6 +41,10 @@ from tests.evidence.sealing import NOW, ORIGIN, keys_in, pay, reading, seal
 ROUNDS: Final = 12
 PAYMENTS_A_ROUND: Final = 30
 CLEAN_EVERY: Final = 25
+CHECKS: Final = """
+    SELECT conrelid::regclass::text, conname FROM pg_constraint
+     WHERE contype = 'c' AND conrelid IN ('users'::regclass, 'open_leaves'::regclass)
+"""
 SIGNED_FOR: Final = re.compile(r"the first (\d+) events are not those that the checkpoint")
 
 
@@ -52,6 +58,7 @@ class Sealed:
         self.sizes: list[int] = []
         with Bank(conninfo) as bank:
             bank.with_accounts({1: 100_000, 2: 0})
+            have_all_sorts(bank)
             for _ in range(ROUNDS):
                 pay(bank, PAYMENTS_A_ROUND)
                 checkpoint = seal(conninfo, self.keys)
@@ -60,10 +67,13 @@ class Sealed:
                 self.sizes.append(checkpoint.size)
         self.public = "\n".join(map(str, self.keys.verifier_keys()))
 
-    def verified(self, lines: list[bytes], notes: list[bytes]) -> "daybook_verify.Wrong | None":
-        """What the auditor's verifier says is wrong with the log, given these checkpoints."""
+    def verified(
+        self, lines: list[bytes], notes: list[bytes], records: list[bytes] | None = None
+    ) -> "daybook_verify.Wrong | None":
+        """What the auditor's verifier says is wrong with the log, given these checkpoints and records."""
+        keys = daybook_verify.read_keys(self.public)
         try:
-            daybook_verify.verify(lines, notes, daybook_verify.read_keys(self.public))
+            daybook_verify.verify(lines, notes, keys, commands=records)
         except daybook_verify.Wrong as wrong:
             return wrong
         return None
@@ -91,6 +101,7 @@ def tamper(asked: Asked, conninfo: str, folder: Path) -> Outcome:
     try:
         with unfenced(conninfo) as connection:
             _tamper_with_the_log(asked, outcome, sealed, connection, chance)
+            _tamper_with_columns(outcome, sealed, connection, chance, max(1, asked.times // 1000))
         _tamper_with_the_sealed(outcome, sealed, chance, max(6, asked.times // 50))
         _forge(outcome, sealed, folder, chance, max(4, asked.times // 100))
     finally:
@@ -109,6 +120,12 @@ def unfenced(conninfo: str) -> Iterator["psycopg.Connection[Any]"]:
         connection.execute("ALTER TABLE commits DROP CONSTRAINT commits_pkey")
         connection.execute("ALTER TABLE commits DROP CONSTRAINT commits_check")
         connection.execute("DROP INDEX commits_recorded_at")
+        for table, name in connection.execute(CHECKS).fetchall():
+            connection.execute(
+                sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
+                    sql.Identifier(table), sql.Identifier(name)
+                )
+            )
         connection.execute("SAVEPOINT before")
         yield connection
         connection.rollback()
@@ -167,6 +184,28 @@ def _tamper_with_the_log(
     outcome.controls.append(
         Control("an auditor who keeps no checkpoint: a cut tail", int(cut is None))
     )
+
+
+def _tamper_with_columns(
+    outcome: Outcome,
+    sealed: Sealed,
+    connection: "psycopg.Connection[Any]",
+    chance: random.Random,
+    times: int,
+) -> None:
+    """Every column that somebody is to find, in rows of any kind, by all who are to."""
+
+    def verify(lines: list[bytes], records: list[bytes], notes: list[bytes]) -> object:
+        return sealed.verified(lines, [*sealed.kept, *notes], records)
+
+    for table, column, by in [*found_columns()] * times:
+        made = change(connection, table, column, chance)
+        outcome.fault(f"the column {table}.{column}", made)
+        missed = missed_by(connection, by, sealed.sizes[-1], verify)
+        outcome.findings += [f"not found by {each}: {table}.{column}" for each in missed]
+        connection.execute("ROLLBACK TO SAVEPOINT before")
+    everybody = missed_by(connection, BOTH, sealed.sizes[-1], verify)
+    outcome.situation("nothing was changed, and nobody found anything", everybody == [*BOTH])
 
 
 def exported(connection: "psycopg.Connection[Any]") -> list[bytes]:

@@ -381,7 +381,7 @@ COMMAND_DAMAGES = {
     "a key": ("UPDATE commands SET key = 'x' WHERE position = %s", "no event tells of"),
     "a record": ("DELETE FROM commands WHERE position = %s", "is missing"),
     "one more record": (
-        """INSERT INTO commands SELECT 'x', key, fingerprint, request, status, answer, position
+        """INSERT INTO commands SELECT 'x', key, request, status, answer, position
              FROM commands WHERE position = %s""",
         "no event tells of",
     ),
