@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from api.call import Call, asked_by, recorded_at, written
 from api.documents import answers, described
 from api.parameters import Text
-from api.strict_json import Amount, encode
+from api.strict_json import Amount, BodyInvalid, FieldError, encode
 from application.books import Answer, Posted
 from application.commands import Details
 from application.interbank import settle_interbank
@@ -22,11 +22,14 @@ from domain.money import decimal_of
 Reference = Annotated[
     str, msgspec.Meta(min_length=1, max_length=35, examples=["RTGS-20260302-EUR-1"])
 ]
+# One blank more would be another reference, under which a report is booked again.
+_PADDED: Final = FieldError("/reference", "No blank may stand before or after it")
 
 
 class SettlingInterbank(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What was received from other banks, and what was paid to them; one of the two may be left out.
-    `reference` is the central bank's, of at most 35 characters. `booking_date` is of an earlier day."""
+    `reference` is the central bank's, of at most 35 characters and without a blank at either end.
+    `booking_date` is of an earlier day."""
 
     incoming: Annotated[Amount, msgspec.Meta(examples=[18250.4])] = Amount(0)
     outgoing: Annotated[Amount, msgspec.Meta(examples=[9310.25])] = Amount(0)
@@ -76,6 +79,8 @@ async def settle(request: Call, data: JSONBody[SettlingInterbank]) -> ASGIApp:
         )
         return Answer(201, encode(out))
 
+    if data.reference != data.reference.strip():
+        raise BodyInvalid(_PADDED)
     details = Details(
         description=f"Settlement with other banks, {data.reference}",
         booking_date=data.booking_date,

@@ -73,3 +73,19 @@ def test_what_cannot_be_settled_is_refused_by_name(api: RunningApi) -> None:
         "booking-date-in-future",
     )
     assert code(incoming=1, reference="x" * 36) == (422, "body-invalid")
+
+
+def test_a_blank_around_a_reference_does_not_book_the_report_again(api: RunningApi) -> None:
+    teller = api.person("teller")
+    report = {"incoming": 3, "reference": "RTGS 3"}
+
+    first = teller.post("/v1/ledger/interbank-settlements", report)
+    padded = [
+        teller.post("/v1/ledger/interbank-settlements", report | {"reference": reference})
+        for reference in (" RTGS 3", "RTGS 3 ", "RTGS 3\u00a0", "\u2003RTGS 3", "   ")
+    ]
+
+    assert first.status_code == 201, first.text
+    assert [(each.status_code, each.json()["code"]) for each in padded] == [
+        (422, "body-invalid")
+    ] * 5
