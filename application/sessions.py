@@ -144,24 +144,17 @@ async def _recorded(note: Noting, refused: RefreshReused | RefreshTooLate) -> No
 
 
 def ending_of(sid: str) -> tuple[LiteralString, tuple[Any, ...]]:
-    """The statement that ends a session, for the commit of the event that says so."""
+    """The statement that ends a session, for the commit of the event that says so; the second is nothing.
+
+    In this process it is for the caller to tell `RevokedSessions.add`; others learn it within a second.
+    All sessions of a user whose role or password changes, or who is disabled, are ended by the database.
+    """
     return _REVOKE, (uuid.UUID(sid),)
 
 
 def refusal_of(sid: str) -> tuple[LiteralString, tuple[Any, ...]]:
     """The statement that remembers that a refusal was recorded, for the commit of its event."""
     return _TELL, (uuid.UUID(sid),)
-
-
-async def revoke_session(pool: Pool, sid: str) -> bool:
-    """End a session (sign out); False if it had ended before or never was. The second call is nothing.
-
-    In this process it is for the caller to tell `RevokedSessions.add`; others learn it within a second.
-    All sessions of a user whose role or password changes, or who is disabled, are ended by the database.
-    """
-    async with borrowed(pool) as connection, connection.transaction():
-        ended = await connection.execute(_REVOKE, [uuid.UUID(sid)])
-        return ended.rowcount == 1
 
 
 async def sessions_of(

@@ -118,7 +118,6 @@ MATRIX: Final[dict[str, dict[str, Rights]]] = {
         "sessions": {
             "SELECT": None,
             "INSERT": ("sid", "user_id", "created_at", "expires_at"),
-            "UPDATE": ("revoked_at", "revoked_xid"),
             "DELETE": None,
         },
         "refresh_tokens": {

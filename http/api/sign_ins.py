@@ -107,10 +107,12 @@ async def note_refused_refresh(call: Call, refused: Reused | RefreshTooLate) -> 
 
 
 async def note_sign_out(call: Call) -> None:
-    fact = SignedOut(
-        user_id=call.actor.user_id, session=call.session_id, request_id=call.request_id
-    )
-    await _note(call, call.actor.name, lambda _: fact)
+    """The session ends in the commit of the event."""
+    bank, sid = call.bank, call.session_id
+    fact = SignedOut(user_id=call.actor.user_id, session=sid, request_id=call.request_id)
+    await _note(call, call.actor.name, lambda _: fact, ending_of(sid))
+    bank.revoked.add(sid)
+    bank.own_writes.session_ended()
 
 
 async def _note(

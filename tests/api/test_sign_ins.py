@@ -141,6 +141,22 @@ def test_a_token_that_was_used_before_and_a_sign_out_are_recorded_with_their_ses
     assert signed_out.session == signed_in.session != reuse.session
 
 
+def test_a_session_is_signed_out_of_in_the_commit_that_says_so(api: RunningApi) -> None:
+    person, before = api.person(), head(api)
+
+    assert person.post("/v1/logout").status_code == 200
+
+    *_, signed_out = trail_since(api, before)
+    assert isinstance(signed_out.event.fact, SignedOut)
+    with psycopg.connect(api.conninfo) as connection:
+        one_commit = connection.execute(
+            "SELECT s.revoked_xid::xid = e.xmin FROM sessions s, daybook_events e"
+            " WHERE s.sid = %s AND e.notification_id = %s",
+            [signed_out.event.fact.session, signed_out.position],
+        ).fetchone()
+    assert one_commit == (True,)
+
+
 AGED: Final[LiteralString] = """
     UPDATE refresh_tokens SET issued_at = now() - interval '3 hours'
      WHERE sid = (SELECT sid FROM sessions WHERE user_id = %s)

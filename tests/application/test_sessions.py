@@ -10,7 +10,7 @@ from typing import Any, LiteralString, TypeVar
 import psycopg
 import pytest
 
-from application.pools import Pool, open_pool
+from application.pools import Pool, borrowed, open_pool
 from application.revoked_sessions import RevocationsUnknown, RevokedSessions
 from application.sessions import (
     REFRESH_IDLE_SECONDS,
@@ -23,7 +23,6 @@ from application.sessions import (
     ending_of,
     refresh_session,
     refusal_of,
-    revoke_session,
     start_session,
 )
 from application.transact import Unavailable
@@ -55,6 +54,12 @@ def add_user(database: str, name: str = "john_doe", role: str = "user") -> int:
 def execute(database: str, statement: LiteralString, *arguments: Any) -> None:
     with psycopg.connect(database) as connection:
         connection.execute(statement, arguments)
+
+
+async def revoke_session(pool: Pool, sid: str) -> bool:
+    """What the writer does at a sign-out; whether it was the one that ended the session."""
+    async with borrowed(pool) as connection:
+        return (await connection.execute(*ending_of(sid))).rowcount == 1
 
 
 async def _idle(pool: Pool) -> None:
