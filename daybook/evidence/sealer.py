@@ -33,7 +33,7 @@ from readmodels.log_proofs import (
 log = logging.getLogger(__name__)
 
 SEALER_LOCK: Final = 0x6461_7962_7365_61  # "daybsea"
-READ_EVENTS: Final = 8_192
+READ_EVENTS: Final = 2_048
 PACE_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.5
 STANDBY_SECONDS: Final = 0.5
