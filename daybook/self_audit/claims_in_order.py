@@ -125,10 +125,13 @@ class ClaimsInOrder:
         names = [again.name(number) for number in range(1, again.times_max + 1)]
         holders = self._holders(names)
         number = next((n for n, name in enumerate(names) if holders.get(name) == again.holder), 0)
-        before = holders.get(names[number - 1], "").partition("/")[0]
-        row = self._connection.execute(BEGUN, [before]).fetchone() if number else None
-        is_next = row is not None and row[0] < position
-        self._hold(position, names[number], again.holder, again.holder if is_next else None)
+        found = holders.get(names[number])
+        if number:
+            before = holders.get(names[number - 1], "nobody").partition("/")[0]
+            row = self._connection.execute(BEGUN, [before]).fetchone()
+            if row is None or row[0] > position:
+                found = f"{found}, behind {before}, which was not there yet"
+        self._hold(position, names[number], again.holder, found)
 
     def _hold(self, position: int, name: str, holder: str, found: str | None) -> None:
         self._sorts[name.partition("/")[0]] += 1
