@@ -50,12 +50,15 @@ class AuditRefused(Exception):
 
 def run_export(arguments: argparse.Namespace) -> int:
     """Write the log, as known at a position or instant, in the format asked for."""
-    with bank_database(read_settings()) as conninfo, psycopg.connect(conninfo) as connection:
+    with (
+        bank_database(read_settings(), founded=True) as conninfo,
+        psycopg.connect(conninfo) as connection,
+    ):
         # One snapshot: what is written meanwhile is not seen.
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         position = _position(connection, arguments.known_at)
-        with _whole_file(arguments.file) as file:
+        with whole_file(arguments.file) as file:
             written = EXPORTERS[arguments.format](connection, position, file)
     print(f"daybook: {written} up to position {position:,}", file=sys.stderr)
     return 0
@@ -152,7 +155,7 @@ def _one(connection: Connection, query: Any, parameters: dict[str, Any]) -> int:
 
 
 @contextmanager
-def _whole_file(path: Path) -> Iterator[IO[bytes]]:
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """The file appears under its name once it is complete; `-` is standard output."""
     if str(path) == "-":
         yield sys.stdout.buffer

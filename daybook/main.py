@@ -29,9 +29,13 @@ GATEWAY_TIMES: Final = (
     ("capture", 0.5, "within what time an accepted payment is captured"),
 )
 
+# Started by `serve`, and no commands of a user.
+INTERNAL: Final = (["worker"], ["watch"])
+
 # What went wrong outside of the program: said in a line, without a traceback.
 EXPECTED: Final = (
     ("daybook.settings", "SettingsError"),
+    ("daybook.bank_database", "NoBank"),
     ("daybook.serve", "ServeError"),
     ("daybook.server_check", "ServerRefused"),
     ("daybook.postgres_programs", "EmbeddedPostgresError"),
@@ -63,7 +67,8 @@ EXPECTED: Final = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the status is 0 when done, 1 when partly, 2 when it could not be done."""
-    parsed = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else [*arguments]
+    parsed = (_internal() if given[:1] in INTERNAL else parser()).parse_args(given)
     data = getattr(parsed, "data", None)
     if data is not None:
         os.environ["DAYBOOK_DATA"] = str(data)
@@ -137,10 +142,20 @@ def parser() -> argparse.ArgumentParser:
     _add_gateway_simulator(commands)
     _add_bench(commands)
 
-    worker = commands.add_parser("worker")  # started by `serve`; not listed
+    return daybook
+
+
+def _internal() -> argparse.ArgumentParser:
+    """What `serve` starts for itself. An error of the other parser lists none of it."""
+    daybook = argparse.ArgumentParser(prog="daybook")
+    commands = daybook.add_subparsers(required=True)
+    worker = commands.add_parser("worker")
     for name in ("--number", "--socket", "--shared", "--lifeline"):
         worker.add_argument(name, type=int, required=True)
     worker.set_defaults(run=_later("daybook.serve", "run_worker"))
+    watch = commands.add_parser("watch")
+    watch.add_argument("--lifeline", type=int, required=True)
+    watch.set_defaults(run=_later("daybook.self_audit.command", "run_watch"))
     return daybook
 
 
@@ -209,9 +224,6 @@ def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     verify.add_argument("--certificate", metavar="FILE", type=Path, help="what was found, as JSON")
     verify.add_argument("--repair", action="store_true", help="rebuild views that differ")
     verify.set_defaults(run=_later("daybook.self_audit.command", "run_verify"))
-    watch = actions.add_parser("watch")  # started by `serve`; not listed
-    watch.add_argument("--lifeline", type=int, required=True)
-    watch.set_defaults(run=_later("daybook.self_audit.command", "run_watch"))
 
 
 def _add_keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -77,7 +77,7 @@ def serve(
         with Children(environ) as children:
             children.start("projector", ["project"])
             children.start("sealer", ["seal"])
-            children.start("self-audit", ["audit", "watch"])
+            children.start("self-audit", ["watch"])
             if workers == 1:
                 _serve_here(settings, conninfo, listener, None)
             else:

@@ -66,10 +66,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Write what is not there yet; 0, or 1 where an account does not fit a format."""
     forms = formats_of(arguments.format)
     settings = read_settings()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StatementsRefused(f"cannot use {arguments.folder}: {error.strerror}") from None
     made, lost = Made(), None
     columns = (TextColumn("statements"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with bank_database(settings) as conninfo:
+    with bank_database(settings, founded=True) as conninfo:
         if not bring_views_up(conninfo):
             raise StatementsRefused("the read models are still catching up: try again later")
         today = clock.business_date(clock.now(), settings.time_zone)

@@ -155,7 +155,10 @@ def _unapplied(connection: psycopg.Connection, migrations: list[Migration]) -> l
                 "(is the program older than the database?)"
             )
         if migration.sha256 != sha256:
-            raise MigrationError(f"{name}: changed after it was applied; write a new file instead")
+            raise MigrationError(
+                f"{name}: changed after it was applied: this database was made by another version of the "
+                "program; use that version, or a new data folder or database"
+            )
     return list(known.values())
 
 

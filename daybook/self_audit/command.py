@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Final
 
 import msgspec
@@ -15,6 +15,7 @@ import structlog
 
 from application.key_encryption import KeyEncryption, key_encryption
 from application.key_files import KeyFileUnsafe
+from daybook.audit import whole_file
 from daybook.bank_database import bank_database
 from daybook.logs import start_logging
 from daybook.processes import end_with_parent
@@ -39,11 +40,14 @@ def run_verify(arguments: argparse.Namespace) -> int:
     """0 where all agrees or was rebuilt, 1 where views differ, 2 where users do or the log is damaged."""
     start_logging()
     settings = read_settings()
-    with bank_database(settings) as conninfo:
-        encryption = _encryption(settings)
-        certificate = audit(conninfo, repair=arguments.repair, encryption=encryption)
-    if arguments.certificate is not None:
-        _write(certificate, arguments.certificate)
+    # A file that cannot be written is found out before the long work, not after it.
+    writing = whole_file(arguments.certificate) if arguments.certificate else nullcontext()
+    with writing as file:
+        with bank_database(settings, founded=True) as conninfo:
+            encryption = _encryption(settings)
+            certificate = audit(conninfo, repair=arguments.repair, encryption=encryption)
+        if file is not None:
+            file.write(msgspec.json.format(msgspec.json.encode(certificate), indent=2) + b"\n")
     for line in said(certificate):
         print(f"daybook: {line}")
     return STATUS[certificate.verdict]
@@ -147,7 +151,3 @@ def said(certificate: Certificate) -> list[str]:
     seconds = (certificate.ended_at - certificate.began_at).total_seconds()
     lines.append(f"{certificate.verdict}, in {seconds:.1f} s")
     return lines
-
-
-def _write(certificate: Certificate, file: Path) -> None:
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(certificate), indent=2) + b"\n")

@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from daybook.main import parser
+from daybook.main import main, parser
 from tests.postgres_programs import linux
 from tests.serve_process import PASSWORD, Command, Server
 
@@ -224,14 +224,55 @@ def test_every_command_says_what_it_does_at_the_head_of_its_help() -> None:
         for action in commands._actions:
             if isinstance(action, argparse._SubParsersAction):
                 for name, command in action.choices.items():
-                    if name not in ("worker", "watch"):  # started by `serve`, and not listed
-                        seen.append(f"{path} {name}")
-                        assert (command.description or "").endswith("."), seen[-1]
-                        look(command, seen[-1])
+                    seen.append(f"{path} {name}")
+                    assert (command.description or "").endswith("."), seen[-1]
+                    look(command, seen[-1])
 
     look(parser(), "daybook")
 
     assert "daybook audit export" in seen
+
+
+@pytest.mark.parametrize("given", [["nope"], ["audit", "nope"], []])
+def test_a_wrong_command_is_told_of_those_there_are_and_of_none_that_is_not_for_users(
+    capsys: pytest.CaptureFixture[str], given: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(given)
+
+    error = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "worker" not in error
+    assert "watch" not in error
+    assert "'export'" in error or "'serve'" in error or "required: COMMAND" in error
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["audit", "verify"],
+        ["audit", "export", "-"],
+        ["statements", "--month", "2026-03", "/tmp/none"],
+        ["end-of-day"],
+        ["rebuild"],
+        ["restore-check"],
+        ["keys", "rotate-kek"],
+    ],
+    ids=lambda given: " ".join(given[:2]),
+)
+def test_a_folder_without_a_bank_is_no_empty_bank(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    given: list[str],
+) -> None:
+    monkeypatch.delenv("DAYBOOK_DATABASE_URL", raising=False)
+    monkeypatch.setenv("DAYBOOK_DATA", str(tmp_path / "slip"))
+
+    assert main(given) == 2
+
+    assert "there is no bank in" in capsys.readouterr().err
+    assert not (tmp_path / "slip" / "postgres").exists()
 
 
 def test_help_comes_at_once() -> None:
@@ -291,3 +332,25 @@ def test_the_books_are_proved_on_a_machine_that_has_nothing_of_ours(
     assert cut.stdout.startswith("WRONG at position 4: the log ends at position 3")
     assert (away / "keys").read_text() in rotated
     assert len(rotated.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["audit", "verify", "--certificate", "/proc/nowhere/c"], "cannot write /proc/nowhere/c"),
+        (["statements", "--month", "2026-03", "/proc/nowhere"], "cannot use /proc/nowhere"),
+    ],
+    ids=["certificate", "statements"],
+)
+def test_a_place_that_cannot_be_written_to_is_said_in_a_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    given: list[str],
+    said: str,
+) -> None:
+    monkeypatch.setenv("DAYBOOK_DATA", str(tmp_path))
+
+    assert main(given) == 2
+
+    assert said in capsys.readouterr().err
