@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import msgspec
 from litestar import get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from api.call import Call, Told, told
@@ -95,6 +97,18 @@ async def problems(request: Call) -> ASGIApp:
 
 
 @get(
+    "/problems/{code:str}",
+    **described("A kind of problem", answers(200, ProblemType, 404)),
+)
+async def problem(request: Call, code: FromPath[str]) -> ASGIApp:
+    """What the `type` of an error leads to."""
+    for kind in catalogue():
+        if kind["type"] == f"/problems/{code}":
+            return told(kind)
+    raise NotFoundException
+
+
+@get(
     "/.well-known/jwks.json",
     **described("The keys that verify access tokens", answers(200, dict[str, Any])),
 )
@@ -103,4 +117,4 @@ async def jwks(request: Call) -> ASGIApp:
     return told(request.bank.keys.jwks(now=time.time()))
 
 
-HANDLERS: Final[list[ControllerRouterHandler]] = [live, ready, metrics, problems, jwks]
+HANDLERS: Final[list[ControllerRouterHandler]] = [live, ready, metrics, problems, problem, jwks]

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from litestar import get
@@ -20,12 +20,14 @@ from readmodels import journal as journal_view
 from readmodels import trial_balance as trial_balance_view
 from readmodels.journal import JournalEntryRow
 
+NormalSide: TypeAlias = Literal["debit", "credit"]
+
 
 class LedgerAccountOut(msgspec.Struct, kw_only=True):
     ledger_account: int
     name: str
     kind: AccountKind
-    normal_side: Annotated[str, msgspec.Meta(description="debit or credit")]
+    normal_side: NormalSide
     has_sub_accounts: bool
 
 
@@ -33,10 +35,11 @@ class TrialBalanceLineOut(msgspec.Struct, kw_only=True):
     ledger_account: int
     name: str
     kind: AccountKind
+    normal_side: NormalSide
     currency: str
     debits: Decimal
     credits: Decimal
-    balance: Annotated[Decimal, msgspec.Meta(description="On the normal side of the account.")]
+    balance: Annotated[Decimal, msgspec.Meta(description="On the normal side.")]
 
 
 class CurrencyTotal(msgspec.Struct, kw_only=True):
@@ -73,7 +76,7 @@ class JournalEntryOut(msgspec.Struct, kw_only=True):
     postings: list[PostingOut]
 
 
-_SIDES: Final = {"D": "debit", "C": "credit"}
+_SIDES: Final[dict[str, NormalSide]] = {"D": "debit", "C": "credit"}
 
 LedgerAccountIn = Annotated[
     str | None,
@@ -128,6 +131,7 @@ async def trial_balance(request: Call, as_of: AsOf = None, known_at: KnownAt = N
                 ledger_account=account.code,
                 name=account.name,
                 kind=account.kind,
+                normal_side=_SIDES[account.normal_side],
                 currency=row.currency,
                 debits=decimal_of(row.debits, row.currency),
                 credits=decimal_of(row.credits, row.currency),

@@ -237,6 +237,7 @@ POLICY: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/health/ready"): Rule(ANYONE),
     ("GET", "/metrics"): Rule(ANYONE),
     ("GET", "/problems"): Rule(ANYONE),
+    ("GET", "/problems/{code}"): Rule(ANYONE),
     ("GET", "/.well-known/jwks.json"): Rule(ANYONE),
 }
 

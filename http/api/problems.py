@@ -8,7 +8,7 @@ import logging
 import uuid
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from litestar import Request, Response
@@ -81,7 +81,13 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int
     detail: str
     code: str
-    instance: str = ""
+    instance: Annotated[
+        str,
+        msgspec.Meta(
+            description="Names the request; a refusal that is stored with its command has none, and is told "
+            "again byte for byte."
+        ),
+    ] = ""
     errors: list[FieldError] = []
     figures: dict[str, Any] = {}
 

@@ -79,7 +79,7 @@ class _Registered(msgspec.Struct):
     role: Role
 
 
-@post("/register", **described("Register a user", answers(201, Profile, 409, 422, 429)))
+@post("/register", **described("Register a user", answers(201, Profile, 409, 422, 429, 503)))
 async def register(request: Call, data: JSONBody[Registration]) -> ASGIApp:
     """The user becomes a customer of the bank, with the role `user`."""
     bank = request.bank

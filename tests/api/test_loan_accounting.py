@@ -100,6 +100,12 @@ def test_what_is_set_aside_stands_on_the_loan_in_the_portfolio_and_on_the_balanc
     after = sheet(officer)
     (line,) = (row for row in after["assets"] if row["ledger_account"] == 1390)
     assert line["balance"] < 0
+    trial = officer.get("/v1/ledger/trial-balance").json()["lines"]
+    (line,) = (row for row in trial if row["ledger_account"] == 1390)
+    assert (line["kind"], line["normal_side"], line["balance"] > 0) == ("asset", "credit", True)
+    sides = {row["ledger_account"]: row["normal_side"] for row in trial}
+    chart = officer.get("/v1/ledger/chart-of-accounts").json()
+    assert sides.items() <= {row["ledger_account"]: row["normal_side"] for row in chart}.items()
     assert after["net_loans"] - sheet_before["net_loans"] == pytest.approx(now["net"])
     total = after["liabilities_total"] + after["equity_total"] + after["result"]
     assert after["assets_total"] == pytest.approx(total)

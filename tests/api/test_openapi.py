@@ -82,6 +82,7 @@ def test_what_a_parameter_takes_is_told(document: dict[str, Any]) -> None:
         "text",
         "status",
         "gateway",
+        "code",
         "name",
         "period",
     }
@@ -93,6 +94,16 @@ def test_what_a_parameter_takes_is_told(document: dict[str, Any]) -> None:
                 assert "null" not in str(schema), (method, path, name)
                 told = {"minimum", "minLength", "format", "pattern", "enum"} & schema.keys()
                 assert told or name in free, (method, path, name)
+
+
+def test_a_call_that_asks_who_is_there_or_writes_can_be_answered_503(
+    document: dict[str, Any],
+) -> None:
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            parameters = {each["name"] for each in operation.get("parameters", [])}
+            if operation.get("security") != [{}] or "Idempotency-Key" in parameters:
+                assert "503" in operation["responses"], (method, path)
 
 
 def test_the_document_that_is_served_is_the_committed_one(api: RunningApi) -> None:

@@ -116,6 +116,7 @@ def test_only_what_names_no_customer_is_open_to_anyone() -> None:
         "/health/ready",
         "/metrics",
         "/problems",
+        "/problems/{code}",
         # Let in by its signature.
         "/gateways/{name}/callbacks",
         "/.well-known/jwks.json",

@@ -137,6 +137,8 @@ def persons(s: Scribe, p: People) -> None:
 def operation(s: Scribe, p: People) -> None:
     for call in ("GET /health/live", "GET /health/ready", "GET /metrics", "GET /problems"):
         s.done(None, call)
+    s.done(None, "GET /problems/{code}", code="insufficient-funds")
+    s.refused(None, "GET /problems/{code}", "not-found", code="no-such-problem")
     s.done(None, "GET /.well-known/jwks.json")
 
 

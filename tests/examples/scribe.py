@@ -40,7 +40,7 @@ class Scribe:
         return self.kept(call, answer, DONE, body)
 
     def refused(
-        self, who: Person | None, call: str, code: str, body: Any = None, **named: Any
+        self, who: Person | None, call: str, code: str, body: Any = None, /, **named: Any
     ) -> None:
         answer = self._asked(who, call, body, named)
         assert answer.status_code >= 400, f"{call}: {answer.text}"
