@@ -51,7 +51,7 @@ class AuditRefused(Exception):
 def run_export(arguments: argparse.Namespace) -> int:
     """Write the log, as known at a position or instant, in the format asked for."""
     with (
-        bank_database(read_settings(), founded=True) as conninfo,
+        bank_database(read_settings()) as conninfo,
         psycopg.connect(conninfo) as connection,
     ):
         # One snapshot: what is written meanwhile is not seen.

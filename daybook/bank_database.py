@@ -3,37 +3,43 @@
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Final, LiteralString
 
-from daybook.embedded_postgres import embedded_postgres
+import psycopg
+
+from daybook.embedded_postgres import FOLDER, embedded_postgres
 from daybook.server_check import check_server
 from daybook.settings import Settings
 from migrations.rights import rights_missing
 from migrations.runner import migrate
 
+MAKES_ONE: Final = "`daybook serve` makes one, and so does `daybook migrate`."
+MIGRATED: Final[LiteralString] = "SELECT to_regclass('public.migrations') IS NOT NULL"
+
 
 class NoBank(Exception):
-    """The data folder holds no bank."""
+    """There is no bank where one was looked for; the message says where."""
 
 
 @contextmanager
-def bank_database(settings: Settings, *, founded: bool = False) -> Iterator[str]:
+def bank_database(settings: Settings, *, make: bool = False) -> Iterator[str]:
     """Yield the conninfo of the bank's database, checked and migrated.
 
-    Raises `NoBank`, `ServerRefused`, `EmbeddedPostgresError` or `MigrationError`. What only makes sense of
-    a bank that there is says `founded`: a slip of the pen in a folder must not found another, and find its
-    empty books in order. An embedded server that this
-    started ends with the block; one that another program runs on the same data folder is joined.
+    Raises `ServerRefused`, `EmbeddedPostgresError` or `MigrationError`, and `NoBank` where there is none,
+    unless it is to be made: an audit of a folder whose name was mistyped must not find that all agrees.
+    An embedded server that this started ends with the block; one that another program runs on the same
+    data folder is joined.
     """
-    if founded and settings.database_url is None and not (settings.data / "postgres").exists():
-        raise NoBank(
-            f"there is no bank in {settings.data}; --data or DAYBOOK_DATA names the folder of one"
-        )
     with ExitStack() as stack:
+        if not make:
+            check_bank_in(settings)
         conninfo = settings.database_url or stack.enter_context(
             embedded_postgres(settings.data, pg_bin=settings.pg_bin)
         )
         for warning in check_server(conninfo):
             print(f"daybook: {warning}", file=sys.stderr)
+        if not make and not _holds_bank(conninfo):
+            raise NoBank(f"the database holds no bank. {MAKES_ONE}")
         migrate(conninfo)
         if missing := rights_missing(conninfo):
             print(
@@ -42,3 +48,17 @@ def bank_database(settings: Settings, *, founded: bool = False) -> Iterator[str]
                 file=sys.stderr,
             )
         yield conninfo
+
+
+def check_bank_in(settings: Settings) -> None:
+    """Raises `NoBank` where neither a database is named nor the data folder holds one."""
+    if settings.database_url is None and not (settings.data / FOLDER).exists():
+        raise NoBank(
+            f"there is no bank in {settings.data}: --data or DAYBOOK_DATA names the folder of one. {MAKES_ONE}"
+        )
+
+
+def _holds_bank(conninfo: str) -> bool:
+    with psycopg.connect(conninfo, connect_timeout=10) as connection:
+        row = connection.execute(MIGRATED).fetchone()
+    return row is not None and bool(row[0])

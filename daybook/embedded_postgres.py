@@ -37,6 +37,7 @@ from daybook.postgres_programs import (
 )
 from daybook.postgres_settings import SETTINGS, THROW_AWAY, WARMING, WARMING_LIBRARY
 
+FOLDER = "postgres"  # of the data folder
 DATABASE = "daybook"
 SUPERUSER = "postgres"
 START_TIMEOUT_SECONDS = 300.0  # after a crash, up to max_wal_size is read again first
@@ -82,7 +83,7 @@ def embedded_postgres(
         identity = find_identity()
         _let_in(data, identity)
         programs = reachable_programs(find_programs(pg_bin), identity, data)
-        folder = data / "postgres"
+        folder = data / FOLDER
         _end_orphan(folder)
         _make_data_folder(folder, programs, identity, durable)
         warming = WARMING if has_library(programs, WARMING_LIBRARY) else {}

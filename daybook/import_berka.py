@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         files = find_files(arguments.folder)
         settings = read_settings()
-        with bank_database(settings) as conninfo:
+        with bank_database(settings, make=True) as conninfo:
             settle_interpreter()
             report = _import(conninfo, files, settings)
             began = time.perf_counter()

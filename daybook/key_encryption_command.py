@@ -31,7 +31,7 @@ KMS: Final = (
 def run_rotate(arguments: argparse.Namespace) -> int:
     """Prepare a key, or wrap everything with the next one, or drop those that wrap nothing."""
     settings = read_settings()
-    with bank_database(settings, founded=True) as conninfo:
+    with bank_database(settings) as conninfo:
         # Refuses keys that are not those of this database.
         open_keyring(conninfo, settings.kek, settings.data)
         with alone(settings):

@@ -35,8 +35,8 @@ INTERNAL: Final = (["worker"], ["watch"])
 # What went wrong outside of the program: said in a line, without a traceback.
 EXPECTED: Final = (
     ("daybook.settings", "SettingsError"),
-    ("daybook.bank_database", "NoBank"),
     ("daybook.serve", "ServeError"),
+    ("daybook.bank_database", "NoBank"),
     ("daybook.server_check", "ServerRefused"),
     ("daybook.postgres_programs", "EmbeddedPostgresError"),
     ("daybook.staff", "StaffRefused"),

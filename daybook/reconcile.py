@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """0 where both sides agree, 1 where they differ; each difference has its work item then."""
     settings = read_settings()
     content = _content(settings, arguments)
-    with bank_database(settings, founded=True) as conninfo:
+    with bank_database(settings) as conninfo:
         if not bring_views_up(conninfo):
             raise ReconcileRefused("the read models are still catching up: try again later")
         try:

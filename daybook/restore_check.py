@@ -16,7 +16,7 @@ from daybook.settings import Settings, read_settings
 
 def run(arguments: argparse.Namespace) -> int:
     settings = read_settings()
-    with bank_database(settings, founded=True) as conninfo:
+    with bank_database(settings) as conninfo:
         told = restore_check(conninfo, settings)
     print(f"daybook: {told or 'nobody who was erased has come back'}")
     return 0

@@ -63,7 +63,7 @@ def serve(
         raise ServeError(f"--workers must be from 1 to {WORKERS_MAX}")
     start_logging()
     end_orderly_on_signals()
-    with _listening(host, port) as listener, bank_database(settings) as conninfo:
+    with _listening(host, port) as listener, bank_database(settings, make=True) as conninfo:
         prepared(conninfo)
         if told := restore_check(conninfo, settings):
             print(f"daybook: {told}", file=sys.stderr)

@@ -56,7 +56,7 @@ def run_add(arguments: argparse.Namespace) -> int:
     email = arguments.email or f"{arguments.username}@staff.invalid"
     password = os.environ.get(PASSWORD) or _asked_for()
     _check(password, username=arguments.username, email=email)
-    with bank_database(settings) as conninfo:
+    with bank_database(settings, make=True) as conninfo:
         user_id = asyncio.run(
             add_staff(
                 conninfo,

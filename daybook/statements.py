@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise StatementsRefused(f"cannot use {arguments.folder}: {error.strerror}") from None
     made, lost = Made(), None
     columns = (TextColumn("statements"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with bank_database(settings, founded=True) as conninfo:
+    with bank_database(settings) as conninfo:
         if not bring_views_up(conninfo):
             raise StatementsRefused("the read models are still catching up: try again later")
         today = clock.business_date(clock.now(), settings.time_zone)

@@ -15,7 +15,7 @@ from readmodels.rebuild import rebuild
 
 
 def run_migrate(arguments: argparse.Namespace) -> int:
-    with bank_database(read_settings()):
+    with bank_database(read_settings(), make=True):
         print("daybook: the database is up to date")
     return 0
 
@@ -47,7 +47,7 @@ def _project(conninfo: str, stop: threading.Event) -> None:
 def run_rebuild(arguments: argparse.Namespace) -> int:
     """Build one view, or all, beside those that serve, and swap them in."""
     start_logging()
-    with bank_database(read_settings(), founded=True) as conninfo:
+    with bank_database(read_settings()) as conninfo:
         started = time.perf_counter()
         rebuilt = rebuild(conninfo, arguments.view)
         seconds = time.perf_counter() - started

@@ -25,7 +25,7 @@ from domain.money import Money
 def run(arguments: argparse.Namespace) -> int:
     """End the day, or list what that would do; 0, or 1 where items were refused."""
     settings = read_settings()
-    with bank_database(settings, founded=True) as conninfo:
+    with bank_database(settings) as conninfo:
         bank = Bank(conninfo=conninfo, zone=settings.time_zone, calendar=settings.calendar)
         try:
             dates = asyncio.run(days_to_end(bank, arguments.date, arguments.first))

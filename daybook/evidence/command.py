@@ -10,7 +10,7 @@ import time
 from typing import Final
 
 from application import clock
-from daybook.bank_database import bank_database
+from daybook.bank_database import bank_database, check_bank_in
 from daybook.evidence.checkpoint_keys import FOLDER, CheckpointKeys
 from daybook.evidence.publishing import CommandPublisher, FolderPublisher, Publisher
 from daybook.evidence.sealer import Sealer
@@ -49,7 +49,10 @@ async def _seal(settings: Settings, conninfo: str) -> None:
 
 def run_keys(arguments: argparse.Namespace) -> int:
     """Show the public keys, one a line and the one that signs first; after a rotation, if asked."""
-    keys = checkpoint_keys(read_settings())
+    settings = read_settings()
+    # A key that was made by looking for one would be handed to auditors as the bank's.
+    check_bank_in(settings)
+    keys = checkpoint_keys(settings)
     if arguments.rotate:
         keys.rotate(now=clock.now().timestamp())
     for key in keys.verifier_keys():

@@ -43,7 +43,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     # A file that cannot be written is found out before the long work, not after it.
     writing = whole_file(arguments.certificate) if arguments.certificate else nullcontext()
     with writing as file:
-        with bank_database(settings, founded=True) as conninfo:
+        with bank_database(settings) as conninfo:
             encryption = _encryption(settings)
             certificate = audit(conninfo, repair=arguments.repair, encryption=encryption)
         if file is not None:

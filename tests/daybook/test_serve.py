@@ -247,34 +247,6 @@ def test_a_wrong_command_is_told_of_those_there_are_and_of_none_that_is_not_for_
     assert "'export'" in error or "'serve'" in error or "required: COMMAND" in error
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        ["audit", "verify"],
-        ["audit", "export", "-"],
-        ["statements", "--month", "2026-03", "/tmp/none"],
-        ["end-of-day"],
-        ["rebuild"],
-        ["restore-check"],
-        ["keys", "rotate-kek"],
-    ],
-    ids=lambda given: " ".join(given[:2]),
-)
-def test_a_folder_without_a_bank_is_no_empty_bank(
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    given: list[str],
-) -> None:
-    monkeypatch.delenv("DAYBOOK_DATABASE_URL", raising=False)
-    monkeypatch.setenv("DAYBOOK_DATA", str(tmp_path / "slip"))
-
-    assert main(given) == 2
-
-    assert "there is no bank in" in capsys.readouterr().err
-    assert not (tmp_path / "slip" / "postgres").exists()
-
-
 def test_help_comes_at_once() -> None:
     started = time.perf_counter()
     asked = subprocess.run(
