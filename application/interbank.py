@@ -15,7 +15,7 @@ from application.commands import (
 from domain import interbank
 from domain.interbank import NONE_SETTLED
 from domain.money import minor_units_of
-from domain.refusals import SettlementAlreadyBooked
+from domain.refusals import ReasonMissing, SettlementAlreadyBooked
 from ledger.interbank_posting_rules import entry_for_interbank
 
 
@@ -29,7 +29,7 @@ def settle_interbank(
 ) -> Command:
     """Empty clearing of what was received and paid, in major units; either may be nothing.
 
-    Refused: a reference under which a settlement was booked before, whatever its key.
+    One that is below zero takes back what was booked too high, and needs a reason. Refused: a reference under which a settlement was booked before, whatever its key.
     """
     claim = f"interbank-settlement/{reference}"
 
@@ -37,8 +37,9 @@ def settle_interbank(
         check_leave(ask.actor, details)
         check_text("reference", reference)
         totals = books.state(interbank.STREAM) or NONE_SETTLED
-        received = minor_units_of(incoming, currency) if incoming else 0
-        paid = minor_units_of(outgoing, currency) if outgoing else 0
+        received, paid = (_signed_minor_units(each, currency) for each in (incoming, outgoing))
+        if min(received, paid) < 0 and not details.reason:
+            raise ReasonMissing()
         posted = transaction(ask.actor, details, books)
         facts = interbank.settle(totals, received, paid, currency, reference)
         if books.claimed(claim) is not None:
@@ -57,3 +58,10 @@ def settle_interbank(
     }
     streams = (interbank.STREAM, *late_streams(details))
     return ask.command(request, streams, decide, claims=(claim,))
+
+
+def _signed_minor_units(amount: Decimal, currency: str) -> int:
+    if amount == 0:
+        return 0
+    minor_units = minor_units_of(abs(amount), currency)
+    return minor_units if amount > 0 else -minor_units

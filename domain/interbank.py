@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 
 from domain.facts import Fact, stored_as
-from domain.money import MINOR_UNITS_MAX
-from domain.refusals import AmountNotPositive, AmountTooLarge
+from domain.money import MINOR_UNITS_MAX, decimal_of
+from domain.refusals import AmountNotPositive, AmountTooLarge, CorrectionAboveSettled
 
 STREAM: Final = "interbank-settlements"
 
@@ -21,7 +21,7 @@ STREAM: Final = "interbank-settlements"
 
 @stored_as("interbank.settled.1")
 class InterbankSettled(Fact, frozen=True, kw_only=True, omit_defaults=True):
-    """Minor units that were received and paid. The totals are all that ever were, by currency, after it."""
+    """Minor units that were received and paid, below zero where they are taken back. The totals are all that ever were, by currency, after it."""
 
     incoming: int = 0
     outgoing: int = 0
@@ -55,13 +55,13 @@ def restore(_: int, newest: InterbankSettled, version: int) -> InterbankTotals:
 def settle(
     totals: InterbankTotals, incoming: int, outgoing: int, currency: str, reference: str
 ) -> list[InterbankSettled]:
-    """Refused: less than nothing of either, and nothing of both.
+    """Book a report, or, with an amount below zero, take back what an earlier one was booked too high by.
 
-    It is not held against what is in clearing. The central bank has moved the money, whatever the books
+    Refused: nothing of both, and to take back more than was ever settled. It is not held against what is in clearing. The central bank has moved the money, whatever the books
     say; where the two differ, the difference stays in clearing, where it is seen.
     """
-    if incoming < 0 or outgoing < 0 or incoming == outgoing == 0:
-        raise AmountNotPositive(amount=str(min(incoming, outgoing)))
+    if incoming == outgoing == 0:
+        raise AmountNotPositive(amount="0")
     return [
         InterbankSettled(
             incoming=incoming,
@@ -78,4 +78,7 @@ def _added(totals: dict[str, int], currency: str, amount: int) -> dict[str, int]
     total = totals.get(currency, 0) + amount
     if total > MINOR_UNITS_MAX:
         raise AmountTooLarge(amount=str(total))
+    if total < 0:
+        settled, requested = (decimal_of(each, currency) for each in (total - amount, -amount))
+        raise CorrectionAboveSettled(settled=settled, requested=requested)
     return {**totals, currency: total}

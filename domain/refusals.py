@@ -54,6 +54,7 @@ here come first.
     |  |- SamePerson
     |  |- BusinessDayOutOfTurn
     |  |- SettlementAlreadyBooked
+    |  |- CorrectionAboveSettled
     |  |- TransactionAlreadyReversed
     |  |- TransactionNotReversible
     |  |- ReversalAboveAmount
@@ -176,7 +177,7 @@ class UnprintableText(Malformed):
 
 
 class ReasonMissing(Malformed):
-    detail = "A booking date other than today's needs a reason."
+    detail = "A booking date other than today's, or an amount that takes back, needs a reason."
 
 
 class BookingDateInFuture(Malformed):
@@ -284,6 +285,10 @@ class BusinessDayOutOfTurn(Conflicting):
 
 class SettlementAlreadyBooked(Conflicting):
     detail = "The settlement {reference} of the central bank is booked already."
+
+
+class CorrectionAboveSettled(Conflicting):
+    detail = "{settled} was ever settled; {requested} cannot be taken back."
 
 
 class TransactionAlreadyReversed(Conflicting):

@@ -6,15 +6,17 @@ from ledger.journal import Entry, Posting, entry_of
 
 
 def entry_for_interbank(fact: InterbankSettled, _: InterbankTotals) -> Entry:
+    lines = (
+        (SETTLEMENT, INCOMING_CLEARING, fact.incoming),
+        (OUTGOING_CLEARING, SETTLEMENT, fact.outgoing),
+    )
     postings: list[Posting] = []
-    if fact.incoming:
-        postings += (
-            Posting(SETTLEMENT, None, "D", fact.incoming, fact.currency),
-            Posting(INCOMING_CLEARING, None, "C", fact.incoming, fact.currency),
-        )
-    if fact.outgoing:
-        postings += (
-            Posting(OUTGOING_CLEARING, None, "D", fact.outgoing, fact.currency),
-            Posting(SETTLEMENT, None, "C", fact.outgoing, fact.currency),
-        )
+    for debited, credited, amount in lines:
+        if amount < 0:  # Taken back: the sides exchanged.
+            debited, credited, amount = credited, debited, -amount
+        if amount:
+            postings += (
+                Posting(debited, None, "D", amount, fact.currency),
+                Posting(credited, None, "C", amount, fact.currency),
+            )
     return entry_of(*postings)

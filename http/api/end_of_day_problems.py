@@ -13,4 +13,5 @@ END_OF_DAY_PROBLEMS: Final[dict[type[Exception], tuple[int, str]]] = {
     refusals.TooManyRates: (409, "The rate plan has too many changes"),
     refusals.BusinessDayOutOfTurn: (409, "Another business day comes first"),
     refusals.SettlementAlreadyBooked: (409, "The settlement is booked already"),
+    refusals.CorrectionAboveSettled: (409, "More than was settled"),
 }

@@ -29,7 +29,8 @@ _PADDED: Final = FieldError("/reference", "No blank may stand before or after it
 class SettlingInterbank(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What was received from other banks, and what was paid to them; one of the two may be left out.
     `reference` is the central bank's, of at most 35 characters and without a blank at either end.
-    `booking_date` is of an earlier day."""
+    An amount below zero takes back what an earlier report was booked too high by, under a reference of
+    its own, with a `reason`. `booking_date` is of an earlier day."""
 
     incoming: Annotated[Amount, msgspec.Meta(examples=[18250.4])] = Amount(0)
     outgoing: Annotated[Amount, msgspec.Meta(examples=[9310.25])] = Amount(0)

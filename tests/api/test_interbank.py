@@ -55,6 +55,23 @@ def test_a_report_is_booked_once_whatever_its_key(api: RunningApi) -> None:
     assert "RTGS-2" in second.json()["detail"]
 
 
+def test_what_was_booked_too_high_is_taken_back_under_a_reference_of_its_own(
+    api: RunningApi,
+) -> None:
+    teller = api.person("teller")
+    before = balances(teller)
+    mistyped = {"incoming": 1_000, "outgoing": 10, "reference": "RTGS-3"}
+    taken_back = {"incoming": -900, "reference": "RTGS-3/1", "reason": "100, and not 1,000"}
+
+    first = teller.post("/v1/ledger/interbank-settlements", mistyped)
+    second = teller.post("/v1/ledger/interbank-settlements", taken_back)
+
+    assert (first.status_code, second.status_code) == (201, 201), second.text
+    assert (second.json()["incoming"], second.json()["net"]) == (-900, -900)
+    moved = [now - then for now, then in zip(balances(teller), before, strict=True)]
+    assert moved == [90, -100, -10]
+
+
 def test_what_cannot_be_settled_is_refused_by_name(api: RunningApi) -> None:
     compliance = api.person("compliance")
 
@@ -63,8 +80,11 @@ def test_what_cannot_be_settled_is_refused_by_name(api: RunningApi) -> None:
         return answer.status_code, answer.json()["code"]
 
     assert code() == (422, "amount-not-positive")
-    assert code(incoming=-1) == (422, "amount-not-positive")
-    assert code(incoming=5, outgoing=-1) == (422, "amount-not-positive")
+    assert code(incoming=-1) == (422, "reason-missing")
+    assert code(incoming=5, outgoing=-1_000_000, reason="a slip") == (
+        409,
+        "correction-above-settled",
+    )
     assert code(incoming=0.001) == (422, "too-many-decimals")
     assert code(outgoing=1, currency="XXX") == (422, "unknown-currency")
     assert code(incoming=999_999_999_999_999) == (422, "amount-too-large")

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from domain.interbank import NONE_SETTLED, restore, settle
 from domain.money import MINOR_UNITS_MAX
-from domain.refusals import AmountNotPositive, AmountTooLarge
+from domain.refusals import AmountNotPositive, AmountTooLarge, CorrectionAboveSettled
 from ledger.interbank_posting_rules import entry_for_interbank
 
 CURRENCIES = st.sampled_from(("EUR", "CZK"))
-AMOUNTS = st.integers(0, 10**12)
+AMOUNTS = st.integers(-(10**6), 10**12)
 REPORTS = st.lists(st.tuples(AMOUNTS, AMOUNTS, CURRENCIES).filter(lambda r: r[0] or r[1]))
 
 
@@ -20,6 +20,14 @@ def test_the_account_at_the_central_bank_has_what_came_less_what_went(
 ) -> None:
     totals, at_the_central_bank = NONE_SETTLED, dict.fromkeys(("EUR", "CZK"), 0)
     for incoming, outgoing, currency in reports:
+        would_be = (
+            totals.incoming.get(currency, 0) + incoming,
+            totals.outgoing.get(currency, 0) + outgoing,
+        )
+        if min(would_be) < 0:
+            with pytest.raises(CorrectionAboveSettled):
+                settle(totals, incoming, outgoing, currency, "a reference")
+            continue
         (fact,) = settle(totals, incoming, outgoing, currency, "a reference")
         totals = restore(0, fact, totals.version + 1)
         for posting in entry_for_interbank(fact, totals):
@@ -27,14 +35,18 @@ def test_the_account_at_the_central_bank_has_what_came_less_what_went(
                 signed = posting.amount if posting.side == "D" else -posting.amount
                 at_the_central_bank[posting.currency] += signed
 
-    assert totals.version == len(reports)
     for currency, net in at_the_central_bank.items():
         assert totals.incoming.get(currency, 0) - totals.outgoing.get(currency, 0) == net
 
 
-@pytest.mark.parametrize(("incoming", "outgoing"), [(0, 0), (-1, 0), (0, -1), (5, -1), (-5, 9)])
-def test_nothing_and_less_than_nothing_cannot_be_settled(incoming: int, outgoing: int) -> None:
+def test_nothing_cannot_be_settled() -> None:
     with pytest.raises(AmountNotPositive):
+        settle(NONE_SETTLED, 0, 0, "EUR", "a reference")
+
+
+@pytest.mark.parametrize(("incoming", "outgoing"), [(-1, 0), (0, -1), (5, -1), (-5, 9)])
+def test_more_than_was_settled_cannot_be_taken_back(incoming: int, outgoing: int) -> None:
+    with pytest.raises(CorrectionAboveSettled):
         settle(NONE_SETTLED, incoming, outgoing, "EUR", "a reference")
 
 
