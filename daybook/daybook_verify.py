@@ -142,6 +142,10 @@ class Wrong(Exception):
         self.index = index
 
 
+class NotChecked(Wrong):
+    """Nothing was found wrong, and nothing was shown to be right: what to check it against is missing."""
+
+
 # --- Ed25519 (RFC 8032, section 5.1), for verifying only.
 
 P = 2**255 - 19
@@ -1037,8 +1041,10 @@ def check_proof(
         others = [read_checkpoint(each, keys, witnesses) for each in held]
         check_order(sorted([checkpoint, *others], key=lambda c: c["size"]))
         if others and checkpoint["size"] not in [other["size"] for other in others]:
-            raise Wrong(
-                f"no checkpoint of {checkpoint['size']} events is held: ask for another proof"
+            largest = max(other["size"] for other in others)
+            raise NotChecked(
+                f"the proof is under a checkpoint of {checkpoint['size']} events, and none of that size is held:"
+                f" ask for the proof under one that is, with ?size={largest}"
             )
         said = read_statement(statement)
         position, root = standing_of(said)
@@ -1138,7 +1144,7 @@ def verify(
         (read_checkpoint(raw, keys, witnesses) for raw in checkpoints), key=lambda c: c["size"]
     )
     if not signed:
-        raise Wrong("a log is verified against a checkpoint, and none was given")
+        raise NotChecked("a log is verified against a checkpoint, and none was given")
     check_order(signed)
     said = map(read_statement, statements)
     stories = [Story(account_of(each), standing_of(each)[0]) for each in said]
@@ -1263,7 +1269,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place = "" if wrong.index is None else f" at position {wrong.index}"
         # A statement goes to the standard output, so what is wrong with it does not.
         where = sys.stderr if asked.make_statement else sys.stdout
-        print(json.dumps(report) if asked.json else f"WRONG{place}: {wrong.why}", file=where)
+        word = "NOT CHECKED" if isinstance(wrong, NotChecked) else "WRONG"
+        print(json.dumps(report) if asked.json else f"{word}{place}: {wrong.why}", file=where)
         return 1
     if asked.log and asked.make_statement:
         sys.stdout.buffer.write(made)
@@ -1291,6 +1298,10 @@ def remade(log: str, wanted: str, issued: list[tuple[str, dict[str, Any]]]) -> b
     return made
 
 
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def tell(report: dict[str, Any]) -> None:
     """The report in words."""
     if "statement" in report:
@@ -1301,8 +1312,9 @@ def tell(report: dict[str, Any]) -> None:
         return
     print(
         f"RIGHT: {report['events']} events of {report['origin']}, {report['signed_events']} of them"
-        f" signed; {len(report['balances'])} balances, {report['sealed_periods']} sealed periods and"
-        f" {report['compared_statements']} statements derived and the same"
+        f" signed; {counted(len(report['balances']), 'balance')},"
+        f" {counted(report['sealed_periods'], 'sealed period')} and"
+        f" {counted(report['compared_statements'], 'statement')} derived and the same"
     )
     if "vouched_commands" in report:
         print(

@@ -134,7 +134,7 @@ def _told(address: str, shown: Shown) -> str:
         f"The API          {address}/v1",
         f"Its description  {address}/schema",
         "",
-        f"Sign in as (the password of all is {DEMO_PASSWORD}, for the demo only):",
+        f"Sign in as (the password of all is {DEMO_PASSWORD} at first, for the demo only):",
         *(f"  {username:<20} {role}" for username, role in logins),
         "",
         "Five lines to try, in this order:",

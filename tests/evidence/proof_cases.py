@@ -131,7 +131,7 @@ def tree_cases(raw: bytes) -> list[Case]:
             "a forked history",
             held=[forked.checkpoint()],
         ),
-        case("no such checkpoint is held", log, raw, right, "is held", held=[log.checkpoint(3)]),
+        case("no such checkpoint is held", log, raw, right, "with ?size=3", held=[log.checkpoint(3)]),
         case(
             "a checkpoint from before it was issued",
             log,

@@ -294,6 +294,7 @@ def test_it_runs_alone_and_says_what_it_found(taken_away: Path) -> None:
     wrong, wrong_json = run(taken_away, *asked), run(taken_away, *asked, "--json")
     false_statement = run(taken_away, *asked, "--statement", "statement")
     missing = run(taken_away, "nowhere", *asked[1:])
+    unheld = run(taken_away, "log.jsonl", "--key", "key")
 
     assert (right.returncode, right.stderr) == (0, "")
     assert right.stdout.startswith("RIGHT: 5 events of bank.example/ledger")
@@ -303,3 +304,4 @@ def test_it_runs_alone_and_says_what_it_found(taken_away: Path) -> None:
     assert json.loads(wrong_json.stdout)["first_bad_index"] == 4
     assert missing.returncode == 2
     assert "cannot be verified" in missing.stderr
+    assert (unheld.returncode, unheld.stdout[:13]) == (1, "NOT CHECKED: ")
