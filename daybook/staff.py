@@ -23,7 +23,14 @@ from application.staff import OPERATOR, Asked, Member
 from application.transact import OutcomeUnknown, Unavailable, Writer
 from daybook.bank_database import bank_database
 from daybook.settings import Settings, read_settings
-from domain.customer import Role
+from domain.customer import (
+    USERNAME_IS,
+    USERNAME_LENGTH_MAX,
+    USERNAME_LENGTH_MIN,
+    Role,
+    is_email,
+    is_username,
+)
 from domain.refusals import Refused
 
 PASSWORD: Final = "DAYBOOK_STAFF_PASSWORD"
@@ -54,6 +61,13 @@ class _Desk(NamedTuple):
 def run_add(arguments: argparse.Namespace) -> int:
     settings = read_settings()
     email = arguments.email or f"{arguments.username}@staff.invalid"
+    if not is_username(arguments.username):
+        raise StaffRefused(
+            f"nobody can be called {arguments.username!r}: {USERNAME_LENGTH_MIN} to {USERNAME_LENGTH_MAX} "
+            f"characters; {USERNAME_IS[0].lower()}{USERNAME_IS[1:]}"
+        )
+    if not is_email(email):
+        raise StaffRefused(f"{email!r} is no email address; give one with --email")
     password = os.environ.get(PASSWORD) or _asked_for()
     _check(password, username=arguments.username, email=email)
     with bank_database(settings, make=True) as conninfo:

@@ -10,6 +10,7 @@ may do, and whether the person may sign in, is what these facts say; the table o
 """
 
 import datetime as dt
+import re
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -35,8 +36,29 @@ Role: TypeAlias = Literal["user", "teller", "loan_officer", "auditor", "complian
 
 ROLES: tuple[Role, ...] = ("user", "teller", "loan_officer", "auditor", "compliance", "admin")
 
+USERNAME_LENGTH_MIN: Final = 3
+USERNAME_LENGTH_MAX: Final = 64
+EMAIL_LENGTH_MIN: Final = 3
+EMAIL_LENGTH_MAX: Final = 254
+USERNAME_IS: Final = "Letters, digits and . _ - @ + between them"
+EMAIL_IS: Final = "Expected an address such as ada@example.org"
+_USERNAME: Final = re.compile(r"[^\W_](?:[\w.@+-]*\w)?")
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)*")
+
 # Of how many accounts or loans that stand in the way a refusal tells the numbers.
 NAMED_MAX: Final = 10
+
+
+def is_username(text: str) -> bool:
+    """Whether a user may be called so, whoever adds the user."""
+    fits = USERNAME_LENGTH_MIN <= len(text) <= USERNAME_LENGTH_MAX
+    return fits and _USERNAME.fullmatch(text) is not None
+
+
+def is_email(text: str) -> bool:
+    """Whether it has the form of an address; that it is one, only a letter to it would show."""
+    fits = EMAIL_LENGTH_MIN <= len(text) <= EMAIL_LENGTH_MAX
+    return fits and _EMAIL.fullmatch(text) is not None
 
 
 class SealedField(msgspec.Struct, frozen=True, array_like=True):

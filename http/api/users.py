@@ -1,7 +1,6 @@
 """Users: registration, sign-in, and the session that follows."""
 
 import asyncio
-import re
 import time
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -29,19 +28,35 @@ from application.sessions import (
     refresh_session,
     start_session,
 )
-from domain.customer import Role
+from domain.customer import (
+    EMAIL_IS,
+    EMAIL_LENGTH_MAX,
+    EMAIL_LENGTH_MIN,
+    USERNAME_IS,
+    USERNAME_LENGTH_MAX,
+    USERNAME_LENGTH_MIN,
+    Role,
+    is_email,
+    is_username,
+)
 
-_NAME: Final = re.compile(r"[^\W_](?:[\w.@+-]*\w)?")
-_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)*")
-_WRONG_NAME: Final = FieldError("/username", "Letters, digits and . _ - @ + between them")
-_WRONG_EMAIL: Final = FieldError("/email", "Expected an address such as ada@example.org")
+_WRONG_NAME: Final = FieldError("/username", USERNAME_IS)
+_WRONG_EMAIL: Final = FieldError("/email", EMAIL_IS)
 
 Secret: TypeAlias = Annotated[str, msgspec.Meta(max_length=LENGTH_MAX * 4)]
 
 
+Email: TypeAlias = Annotated[
+    str, msgspec.Meta(min_length=EMAIL_LENGTH_MIN, max_length=EMAIL_LENGTH_MAX)
+]
+Username: TypeAlias = Annotated[
+    str, msgspec.Meta(min_length=USERNAME_LENGTH_MIN, max_length=USERNAME_LENGTH_MAX)
+]
+
+
 class Registration(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    username: Annotated[str, msgspec.Meta(min_length=3, max_length=64, examples=["ada"])]
-    email: Annotated[str, msgspec.Meta(min_length=3, max_length=254, examples=["ada@example.org"])]
+    username: Annotated[Username, msgspec.Meta(examples=["ada"])]
+    email: Annotated[Email, msgspec.Meta(examples=["ada@example.org"])]
     password: Annotated[Secret, msgspec.Meta(examples=["a long and private phrase"])]
 
 
@@ -85,11 +100,11 @@ async def register(request: Call, data: JSONBody[Registration]) -> ASGIApp:
     bank = request.bank
     wrong = [
         error
-        for text, pattern, error in (
-            (data.username, _NAME, _WRONG_NAME),
-            (data.email, _EMAIL, _WRONG_EMAIL),
+        for text, is_right, error in (
+            (data.username, is_username, _WRONG_NAME),
+            (data.email, is_email, _WRONG_EMAIL),
         )
-        if not pattern.fullmatch(text)
+        if not is_right(text)
     ]
     if wrong:
         raise BodyInvalid(*wrong)
@@ -206,7 +221,7 @@ async def profile(request: Call) -> ASGIApp:
 
 
 class ChangingProfile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    email: Annotated[str, msgspec.Meta(min_length=3, max_length=254, examples=["ada@example.com"])]
+    email: Annotated[Email, msgspec.Meta(examples=["ada@example.com"])]
 
 
 @put(
@@ -218,7 +233,7 @@ class ChangingProfile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 async def change_profile(request: Call, data: JSONBody[ChangingProfile]) -> ASGIApp:
     """What it was before stays in the log, as ciphertext."""
     bank, actor = request.bank, request.actor
-    if not _EMAIL.fullmatch(data.email):
+    if not is_email(data.email):
         raise BodyInvalid(_WRONG_EMAIL)
     sealed = await users.sealed_profile(bank.persons, actor.user_id)
     if sealed is None:

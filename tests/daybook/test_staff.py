@@ -122,6 +122,9 @@ def test_what_cannot_be_is_refused_in_a_line(bank: Any) -> None:
         (("end", "ada"), "is a customer, and no member of staff"),
         (("password", "tess"), "A password has at least 8 characters"),
         (("password", "nobody"), "nobody has the user name nobody"),
+        (("add", "bad name", "--role", "teller"), "nobody can be called 'bad name'"),
+        (("add", "al", "--role", "teller"), "3 to 64 characters"),
+        (("add", "alan", "--role", "teller", "--email", "no where@x"), "is no email address"),
     ):
         status, out, error = staff(*arguments, password="short")
 
