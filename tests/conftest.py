@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import logging
 import os
 import shutil
 import signal
@@ -38,6 +39,16 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "http/__init__.py would shadow the standard library's http: delete it"
         )
+
+
+@pytest.fixture(autouse=True)
+def log_of_the_tests() -> Iterator[None]:
+    """A command that a test runs in this process starts the log of the program; no other test has it then."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
