@@ -29,7 +29,8 @@ def settle_interbank(
 ) -> Command:
     """Empty clearing of what was received and paid, in major units; either may be nothing.
 
-    One that is below zero takes back what was booked too high, and needs a reason. Refused: a reference under which a settlement was booked before, whatever its key.
+    One that is below zero takes back what was booked too high, and needs a reason. Refused: a reference
+    under which a settlement was booked before, whatever its key.
     """
     claim = f"interbank-settlement/{reference}"
 

@@ -21,7 +21,10 @@ STREAM: Final = "interbank-settlements"
 
 @stored_as("interbank.settled.1")
 class InterbankSettled(Fact, frozen=True, kw_only=True, omit_defaults=True):
-    """Minor units that were received and paid, below zero where they are taken back. The totals are all that ever were, by currency, after it."""
+    """Minor units that were received and paid, below zero where they are taken back.
+
+    The totals are all that ever were, by currency, after it.
+    """
 
     incoming: int = 0
     outgoing: int = 0
@@ -57,8 +60,9 @@ def settle(
 ) -> list[InterbankSettled]:
     """Book a report, or, with an amount below zero, take back what an earlier one was booked too high by.
 
-    Refused: nothing of both, and to take back more than was ever settled. It is not held against what is in clearing. The central bank has moved the money, whatever the books
-    say; where the two differ, the difference stays in clearing, where it is seen.
+    Refused: nothing of both, and to take back more than was ever settled. It is not held against what is
+    in clearing. The central bank has moved the money, whatever the books say; where the two differ, the
+    difference stays in clearing, where it is seen.
     """
     if incoming == outgoing == 0:
         raise AmountNotPositive(amount="0")
