@@ -13,7 +13,7 @@ from api.call import Call
 from api.documents import answers, described
 from api.pages import END, Cursor, Limit, page_of, told_page
 from api.parameters import A_DATE, AN_ID, date_of, id_of, one_of, refuse
-from api.visibility import moment_of
+from api.visibility import moment_of, newest_recorded
 from application.pools import borrowed
 from readmodels.accesses import AccessRow, Wanted, accesses
 
@@ -128,9 +128,7 @@ async def list_accesses(
     )
     bank, page = request.bank, page_of(limit, cursor)
     async with borrowed(bank.reads) as connection:
-        # All that was recorded here before this was asked is in the answer, refusals too.
-        newest = max(bank.own_writes.newest(), bank.writer.position)
-        moment = await moment_of(connection, bank.today(), None, None, newest)
+        moment = await moment_of(connection, bank.today(), None, None, newest_recorded(bank))
         rows = await accesses(connection, wanted, before=page.place or END, limit=page.rows)
     return told_page(request, page, rows, shown=_out, place=lambda row: row.position, moment=moment)
 

@@ -23,7 +23,7 @@ from api.standing_orders import StandingOrderOut, order_out
 from api.statements import IssuedOut, issued_out
 from api.strict_json import encode
 from api.transaction_readings import TransactionOut, transaction_out
-from api.visibility import check_user, moment_of
+from api.visibility import check_user, moment_of, newest_recorded
 from application import clock, sessions, users
 from application.erasure import standing_of
 from application.pools import borrowed
@@ -147,7 +147,7 @@ async def export(request: Call, user_id: FromPath[int]) -> ASGIApp:
     bank = request.bank
     check_user(request.actor, user_id)
     standing = await standing_of(bank.persons, user_id)
-    wanted = max(standing.position, bank.own_writes.position_for(user_id))
+    wanted = max(standing.position, newest_recorded(bank))
     async with borrowed(bank.reads) as connection:
         moment = await moment_of(connection, bank.today(), None, None, wanted)
         life = await customer_events(connection, user_id)

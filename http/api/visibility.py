@@ -80,6 +80,11 @@ def _wanted(
     return wanted
 
 
+def newest_recorded(bank: Bank) -> int:
+    """For who asks who looked: all that was recorded here before is in the answer, refusals too."""
+    return max(bank.own_writes.newest(), bank.writer.position)
+
+
 async def moment_of(
     connection: Connection,
     today: dt.date,

@@ -168,3 +168,14 @@ def test_the_trail_is_for_auditors_and_compliance(story: Story, api: RunningApi)
 
     assert [p.get("/audit/accesses").status_code for p in others] == [403] * 3
     assert api.person("compliance").get("/audit/accesses").status_code == 200
+
+
+def test_a_look_of_this_moment_is_in_the_person_s_own_export(api: RunningApi) -> None:
+    """The export waits for the view to have come to all that was recorded here, not to her own writes alone."""
+    jana, teller = api.person(), api.person("teller")
+    account = api.account(jana, 100)
+
+    for number in range(1, 26):
+        teller.get(f"/accounts/{account}/balance")
+        told = jana.get(f"/users/{jana.user_id}/export").json()
+        assert [each["by"] for each in told["looks"]] == [f"teller-{teller.user_id}"] * number
